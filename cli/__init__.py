@@ -1,0 +1,29 @@
+"""The `neurodata` command, one file per subcommand; each is a thin layer over one call of the library."""
+
+from __future__ import annotations
+
+import sys
+
+from neurodata.errors import NeurodataError, RecipeError, UnknownNameError
+
+
+def main() -> None:
+    """Run the command; exit code 0 done, 1 failed, 2 wrongly asked, 130 interrupted."""
+    from .app import app
+
+    try:
+        app()
+    except (RecipeError, UnknownNameError) as error:
+        _fail(error, 2)
+    except NeurodataError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        _fail("interrupted; what was finished is kept: the same command goes on from there", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # The reader of a pipe has gone; Python would complain at exit.
+        sys.exit(1)
+
+
+def _fail(reason: object, code: int) -> None:
+    print(f"neurodata: {reason}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,39 @@
+"""neurodata datasets: what can be prepared."""
+
+from __future__ import annotations
+
+from .console import print_json, results
+from .options import JsonOption
+
+
+def datasets(json: JsonOption = False) -> None:
+    """List the datasets: sensor, classes, samples, licence, how the files are got.
+
+    Examples: neurodata datasets, neurodata datasets --json
+    """
+    from rich.table import Table
+
+    from neurodata import registry
+
+    rows = []
+    for name in registry.datasets:
+        dataset = registry.datasets[name]
+        rows.append(
+            {
+                "name": dataset.name,
+                "title": dataset.title,
+                "sensor": str(dataset.sensor),
+                "classes": len(dataset.classes),
+                "train": dataset.published_counts["train"],
+                "test": dataset.published_counts["test"],
+                "licence": dataset.licence,
+                "files": "downloaded" if all(source.urls for source in dataset.sources) else "by hand",
+            }
+        )
+    if json:
+        print_json(rows)
+        return
+    table = Table(*rows[0], box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
+    results.print(table)

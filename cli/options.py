@@ -1,0 +1,153 @@
+"""Arguments and options that several subcommands share, and what they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from neurodata.loader import Split
+    from neurodata.pipeline import SourceRequest
+    from neurodata.recipe import Recipe
+
+
+class SplitBy(StrEnum):
+    """How events are shared out among time steps."""
+
+    COUNT = "count"
+    TIME = "time"
+
+
+def _complete_dataset(incomplete: str) -> list[str]:
+    from neurodata import registry
+
+    return [name for name in registry.datasets.names() if name.startswith(incomplete)]
+
+
+RECIPE_PANEL, SOURCE_PANEL = "What is made", "From which files, and where it is kept"
+
+DatasetName = Annotated[
+    str, typer.Argument(help="A dataset: see `neurodata datasets`.", autocompletion=_complete_dataset)
+]
+Target = Annotated[
+    str, typer.Argument(help="A dataset that was prepared, or a store's folder.", autocompletion=_complete_dataset)
+]
+TimeSteps = Annotated[
+    int | None, typer.Option("--T", min=1, help="Number of time steps.", rich_help_panel=RECIPE_PANEL)
+]
+SplitByOption = Annotated[
+    SplitBy | None,
+    typer.Option("--split-by", help="Equal counts of events a step, or equal times.", rich_help_panel=RECIPE_PANEL),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="STEP.PARAM=VALUE", help="Change a parameter of a step.", rich_help_panel=RECIPE_PANEL
+    ),
+]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option("--recipe", help="Name or TOML file; the dataset's own if not given.", rich_help_panel=RECIPE_PANEL),
+]
+SourceOption = Annotated[
+    Path | None,
+    typer.Option("--source", metavar="DIR", help="Use the files in this folder.", rich_help_panel=SOURCE_PANEL),
+]
+TwinOption = Annotated[
+    bool, typer.Option("--twin", help="Use a small generated look-alike.", rich_help_panel=SOURCE_PANEL)
+]
+TwinSizeOption = Annotated[
+    int | None, typer.Option("--twin-size", min=1, help="Samples of the look-alike.", rich_help_panel=SOURCE_PANEL)
+]
+PartialOption = Annotated[
+    bool, typer.Option("--partial", help="Accept a store of a part of the dataset.", rich_help_panel=SOURCE_PANEL)
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="ROOT", help="Root of downloads, stores and runs.", rich_help_panel=SOURCE_PANEL),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def parse_settings(settings: list[str] | None) -> dict[str, dict[str, Any]]:
+    """`["event_frame.T=8"]` as overrides; values are read as TOML, and as plain text where that fails."""
+    import tomllib
+
+    overrides: dict[str, dict[str, Any]] = {}
+    for setting in settings or []:
+        place, equals, text = setting.partition("=")
+        step, dot, parameter = place.partition(".")
+        if not (equals and dot and step and parameter):
+            raise typer.BadParameter(f"--set {setting}: expected STEP.PARAM=VALUE, such as event_frame.T=8")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        overrides.setdefault(step, {})[parameter] = value
+    return overrides
+
+
+def recipe_of(
+    dataset: str, recipe: str | None, T: int | None, split_by: SplitBy | None, settings: list[str] | None
+) -> Recipe:
+    """The recipe that the options describe."""
+    from neurodata.recipe import load_recipe
+
+    return load_recipe(dataset, recipe, T=T, split_by=split_by and split_by.value, overrides=parse_settings(settings))
+
+
+def source_of(dataset: str, source: Path | None, twin: bool, twin_size: int | None) -> SourceRequest:
+    """The files that the options ask for."""
+    from neurodata.pipeline import source_request
+
+    if source is not None and twin:
+        raise typer.BadParameter("--source and --twin exclude each other")
+    if twin_size is not None and not twin:
+        raise typer.BadParameter("--twin-size goes with --twin")
+    return source_request(dataset, source, twin, twin_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The store that a subcommand works on: a folder, or a dataset with the options it was prepared with."""
+
+    target: str
+    T: int | None
+    split_by: SplitBy | None
+    settings: list[str] | None
+    recipe: str | None
+    source: Path | None
+    twin: bool
+    twin_size: int | None
+    partial: bool
+    cache: Path | None
+
+    def split(self, split: str, *, val: str | None = None, fold: tuple[int, int] | None = None) -> Split:
+        """A split of the store."""
+        import neurodata
+        from neurodata import registry
+
+        if self.target not in registry.datasets:
+            return neurodata.open_store(self.target).split(split, val=val, fold=fold)
+        return neurodata.load(
+            self.target,
+            T=self.T,
+            split_by=self.split_by and self.split_by.value,
+            recipe=self.recipe,
+            source=self.source,
+            twin=self.twin,
+            cache=self.cache,
+            layout=None,
+            split=split,
+            scheme=None,
+            classes=None,
+            val=val,
+            fold=fold,
+            twin_size=self.twin_size,
+            partial=self.partial,
+            **parse_settings(self.settings),
+        )

@@ -1,0 +1,135 @@
+"""neurodata prepare: make a store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .console import human_bytes, note, print_json, progress_bars
+from .options import (
+    CacheOption,
+    DatasetName,
+    JsonOption,
+    RecipeOption,
+    Settings,
+    SourceOption,
+    SplitByOption,
+    TimeSteps,
+    TwinOption,
+    TwinSizeOption,
+    recipe_of,
+    source_of,
+)
+
+if TYPE_CHECKING:
+    from neurodata.pipeline import Preview
+    from neurodata.store import StoreReader
+
+
+def prepare(
+    dataset: DatasetName,
+    T: TimeSteps = None,
+    split_by: SplitByOption = None,
+    settings: Settings = None,
+    recipe: RecipeOption = None,
+    source: SourceOption = None,
+    twin: TwinOption = False,
+    twin_size: TwinSizeOption = None,
+    cache: CacheOption = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores if not given.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Prepare anew; replaces the finished store.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Prepare a dataset: get the files, verify, read, encode, and write a sharded Zarr store.
+
+    A finished store with the same recipe is reused; an interrupted run goes on where it stopped.
+    The store's folder is printed on stdout.
+
+    Examples:
+
+    neurodata prepare dvs-gesture --T 16 --source /data/DvsGesture
+
+    neurodata prepare n-mnist --T 10 --split-by time
+
+    neurodata prepare dvs-gesture --T 8 --set event_frame.overflow=saturate --twin
+    """
+    from neurodata.pipeline import n_cores, prepare_recipe, preview, process_pool
+    from neurodata.store import StoreReader
+
+    chosen = recipe_of(dataset, recipe, T, split_by, settings)
+    request = source_of(dataset, source, twin, twin_size)
+    if dry_run:
+        _print_preview(preview(chosen, request, cache), json)
+        return
+    with progress_bars() as progress:
+        prepared = prepare_recipe(
+            chosen,
+            request,
+            cache,
+            make_executor=lambda: process_pool(workers or n_cores()),
+            force=force,
+            progress=progress,
+            on_wait=note,
+        )
+    store = StoreReader(prepared.path)
+    note(_summary(store, prepared.reused))
+    if json:
+        print_json({"store": str(prepared.path), "reused": prepared.reused} | store_facts(store))
+    else:
+        print(prepared.path)
+
+
+def store_facts(store: StoreReader) -> dict[str, Any]:
+    """What a store holds and where it comes from, as JSON values."""
+    return {
+        "dataset": store.head.dataset,
+        "samples": len(store),
+        "sample_shape": list(store.array.shape),
+        "dtype": str(store.array.dtype),
+        "classes": list(store.head.classes),
+        "source": store.head.source_kind,
+        "source_id": store.head.source_id,
+        "partial": store.head.partial,
+        "recipe_id": store.head.recipe_id,
+        "events_read": store.counts.read,
+        "events_encoded": store.counts.encoded,
+        "events_dropped": dict(store.counts.dropped),
+        "notes": dict(store.counts.notes),
+    }
+
+
+def _print_preview(plan: Preview, json: bool) -> None:
+    steps = [f"{name}({step})" for name, step in plan.recipe.steps]
+    facts = {
+        "recipe": plan.recipe.name,
+        "recipe_id": plan.recipe.recipe_id,
+        "steps": [step["parameters"] | {"name": step["name"]} for step in plan.recipe.canonical()["steps"]],
+        "sample_shape": list(plan.array.shape),
+        "sample_bytes": plan.array.size_bytes,
+        "files": plan.files,
+        "stores": [str(path) for path in plan.stores],
+    }
+    if json:
+        print_json(facts)
+        return
+    note(f"recipe  {plan.recipe.name} {plan.recipe.recipe_id[:12]}: {', then '.join(steps)}")
+    note(f"sample  {plan.array.shape} {plan.array.dtype}, {human_bytes(plan.array.size_bytes)} before compression")
+    note(f"files   {plan.files}")
+    note(f"stores  {', '.join(map(str, plan.stores)) or 'none with this recipe yet'}")
+
+
+def _summary(store: StoreReader, reused: bool) -> str:
+    counts = store.counts
+    lines = [
+        f"{'reused' if reused else 'prepared'} {store.head.dataset}: {len(store):,} samples, "
+        f"{counts.read:,} events read, {counts.encoded:,} encoded, {sum(counts.dropped.values()):,} dropped"
+    ]
+    lines += [f"  dropped: {count:,} {reason}" for reason, count in counts.dropped.items()]
+    lines += [f"  noticed: {count:,} {finding}" for finding, count in counts.notes.items()]
+    if store.head.source_kind == "twin":
+        lines.append("  twin: generated look-alike data; results on it say nothing about the real dataset")
+    if store.head.partial:
+        lines.append("  partial: not all published samples; ask for it with --source, --partial or by its folder")
+    return "\n".join(lines)

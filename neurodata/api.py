@@ -1,0 +1,185 @@
+"""The public verbs: read, write, open_recording, prepare, load, open_store."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from neurodata.formats import open_recording as open_recording
+from neurodata.formats import read as read
+from neurodata.formats import write as write
+from neurodata.loader import Split, Store
+from neurodata.pipeline import choose_store, find_stores, n_cores, prepare_recipe, source_request, thread_pool
+from neurodata.progress import Progress, silent
+from neurodata.recipe import load_recipe
+from neurodata.storage import search_roots
+
+
+def prepare(
+    dataset: str,
+    T: int | None = None,
+    split_by: str | None = None,
+    recipe: str | Path | None = None,
+    source: str | Path | None = None,
+    twin: bool = False,
+    layout: str | None = None,
+    cache: str | Path | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    *,
+    twin_size: int | None = None,
+    twin_seed: int = 0,
+    force: bool = False,
+    progress: Progress = silent,
+    on_wait: Callable[[str], None] | None = None,
+    **step_overrides: Mapping[str, Any],
+) -> Store:
+    """The dataset as a finished store: written now, completed after an interruption, or the one that is there.
+
+    Parameters
+    ----------
+    dataset
+        Name, such as "dvs-gesture"; `neurodata.registry.datasets.names()` lists them.
+    T, split_by
+        Number of time steps, and "count" or "time"; the recipe's when None.
+    recipe
+        Name of a recipe or path of a TOML file; the one named like the dataset when None.
+    source
+        Folder that holds the dataset's files (unpacked, or its archives); downloaded when None.
+    twin
+        Use generated look-alike data of `twin_size` samples, drawn from `twin_seed`.
+    layout
+        How samples are stored; the recipe's when None.
+    cache
+        Root of downloads and stores; $NEURODATA_CACHE, a checkout's `cache/` or the user's cache when None.
+    workers
+        Threads; all cores when None. Threads need no `__main__` guard in scripts.
+    executor
+        Runs the work instead: any `concurrent.futures.Executor`; it is not shut down.
+    force
+        Prepare anew even when a finished store is there; that one is replaced at the end.
+    progress
+        Called with stage, amount done, total and unit.
+    on_wait
+        Called with a sentence when another run is preparing the same store, which is then waited for.
+    step_overrides
+        Parameters by step: `event_frame={"dtype": "uint8", "overflow": "saturate"}`.
+
+    Returns
+    -------
+    Store
+        Holds each sample as an array [T, C, H, W].
+
+    Raises
+    ------
+    NeurodataError
+        When the recipe is wrong, files are missing or damaged, or cannot be written; what was finished is kept.
+
+    Examples
+    --------
+    >>> store = neurodata.prepare("dvs-gesture", T=16, twin=True)  # doctest: +SKIP
+    """
+
+    def make_executor() -> AbstractContextManager[Executor]:
+        return nullcontext(executor) if executor is not None else thread_pool(workers or n_cores())
+
+    prepared = prepare_recipe(
+        load_recipe(dataset, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides),
+        source_request(dataset, source, twin, twin_size, twin_seed),
+        cache,
+        make_executor=make_executor,
+        force=force,
+        progress=progress,
+        on_wait=on_wait,
+    )
+    return open_store(prepared.path)
+
+
+def load(
+    dataset: str,
+    T: int | None = None,
+    split_by: str | None = None,
+    recipe: str | Path | None = None,
+    source: str | Path | None = None,
+    twin: bool = False,
+    layout: str | None = None,
+    cache: str | Path | None = None,
+    *,
+    split: str = "train",
+    scheme: str | None = None,
+    classes: Sequence[str | int] | None = None,
+    val: str | None = None,
+    fold: tuple[int, int] | None = None,
+    twin_size: int | None = None,
+    partial: bool = False,
+    **step_overrides: Mapping[str, Any],
+) -> Split:
+    """A split of the prepared store with this recipe; never prepares, never downloads.
+
+    Parameters
+    ----------
+    dataset, T, split_by, recipe, source, twin, layout, cache, twin_size, step_overrides
+        As for `prepare`. Without `source`, the store of the published files, or the only other one.
+    split
+        "train", "validation" or "test".
+    scheme
+        Named way to split; the dataset's default when None.
+    classes
+        Keep these classes (names or indices) and number them in this order.
+    val
+        Carve a validation part out of train: "group:0.15" (whole groups) or "random:0.1" (by sample).
+    fold
+        (k, n): part k of n of a cross-validation over all samples is the test split.
+    partial
+        Accept a store that holds only a part of the published samples.
+
+    Returns
+    -------
+    Split
+        `split[i]` is (float32 frames [T, C, H, W], int label); `split.loader(...)` gives batches.
+
+    Raises
+    ------
+    StoreNotFoundError
+        When no store fits (the message is the command that prepares it), or several do (it lists them).
+    """
+    chosen = load_recipe(dataset, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides)
+    options = {"T": T, "split-by": split_by, "recipe": recipe, "source": source, "cache": cache, "twin-size": twin_size}
+    store = choose_store(
+        find_stores(chosen, search_roots(cache)),
+        chosen,
+        source=None if source is None else Path(source),
+        twin=twin,
+        twin_size=twin_size,
+        partial=partial,
+        command=_prepare_command(dataset, options, step_overrides, twin),
+    )
+    return open_store(store.path).split(split, scheme=scheme, val=val, fold=fold, classes=classes)
+
+
+def open_store(path: str | Path) -> Store:
+    """A finished store by its folder.
+
+    Raises
+    ------
+    StoreNotFoundError, StoreError
+        When there is none, it is not finished, damaged, or of another version.
+    """
+    return Store(Path(path))
+
+
+def _prepare_command(
+    dataset: str, options: Mapping[str, object], step_overrides: Mapping[str, Mapping[str, Any]], twin: bool
+) -> str:
+    words = ["neurodata", "prepare", dataset, *(["--twin"] if twin else [])]
+    for option, value in options.items():
+        if value is not None:
+            words += [f"--{option}", str(value)]
+    for step, parameters in step_overrides.items():
+        for name, value in parameters.items():
+            words += ["--set", f"{step}.{name}={value}"]
+    return shlex.join(words)

@@ -1,0 +1,16 @@
+"""One file per public dataset: where it comes from, its samples, labels and splits, and its generated twin."""
+
+from neurodata.datasets._contract import PARTITIONS as PARTITIONS
+from neurodata.datasets._contract import Dataset as Dataset
+from neurodata.datasets._contract import Partition as Partition
+from neurodata.datasets._contract import SampleRef as SampleRef
+from neurodata.datasets._contract import Scheme as Scheme
+from neurodata.datasets._contract import Source as Source
+from neurodata.datasets._locate import Located as Located
+from neurodata.datasets._locate import SourceKind as SourceKind
+from neurodata.datasets._locate import Twin as Twin
+from neurodata.datasets._locate import availability as availability
+from neurodata.datasets._locate import fetch as fetch
+from neurodata.datasets._locate import folder_id as folder_id
+from neurodata.datasets._locate import locate as locate
+from neurodata.datasets._locate import sources_id as sources_id

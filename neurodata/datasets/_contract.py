@@ -1,0 +1,183 @@
+"""What a dataset offers: where its files come from, which samples they hold, how these are split."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from neurodata.errors import FormatError, SourceNotFoundError
+from neurodata.signals import Sensor
+
+Partition = Literal["train", "validation", "test"]
+PARTITIONS: tuple[Partition, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One published file.
+
+    Parameters
+    ----------
+    filename
+        Name under which it lies in the downloads folder.
+    checksum
+        "md5:<hex>" or "sha256:<hex>" as published.
+    urls
+        Where to get it, in order of preference; empty when no script can.
+    size_bytes
+        As published, where known.
+    manual
+        What a person has to do when `urls` is empty, in one sentence.
+    """
+
+    filename: str
+    checksum: str
+    urls: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    manual: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRef:
+    """One training example as a place in a file: what a plan and a task carry instead of the signal.
+
+    Parameters
+    ----------
+    key
+        Stable name: the recording's path, with the interval where a recording holds several samples.
+    recording
+        Path of the file below the dataset's root, with forward slashes.
+    start_us, stop_us
+        Half-open interval on the recording's clock; None is the file's own start or end.
+    target
+        Class index, 0-based.
+    group
+        Speaker, subject or user: what must not straddle a split.
+    """
+
+    key: str
+    recording: str
+    target: int
+    group: str
+    start_us: int | None = None
+    stop_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A named way to split a dataset: ordered keys of each partition.
+
+    Raises
+    ------
+    ValueError
+        When a key stands in two partitions or twice in one.
+    """
+
+    name: str
+    description: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        keys = [*self.train, *self.validation, *self.test]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"scheme {self.name}: a sample stands in it twice")
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the ordered key lists: two schemes with the same hash split alike."""
+        text = "\n".join(f"{partition}\t{key}" for partition in PARTITIONS for key in getattr(self, partition))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Dataset(ABC):
+    """A public dataset; one file in `datasets/` defines one, as `DATASET`.
+
+    `version` is raised when samples, keys, labels or their order change for the same files.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    title: ClassVar[str]
+    sensor: ClassVar[Sensor]
+    format: ClassVar[str]
+    classes: ClassVar[tuple[str, ...]]
+    sources: ClassVar[tuple[Source, ...]]
+    licence: ClassVar[str]
+    citation: ClassVar[str]
+    homepage: ClassVar[str]
+    # Samples per partition of the default scheme in the published files.
+    published_counts: ClassVar[Mapping[Partition, int]]
+    default_scheme: ClassVar[str] = "official"
+    # What a left-right flip of the picture does to the class: {index: index}; empty when nothing.
+    flip_classes: ClassVar[Mapping[int, int]] = {}
+    # Raised when the twin's files change for the same seed and size.
+    twin_version: ClassVar[int] = 1
+    # Samples of the twin unless asked otherwise.
+    twin_size: ClassVar[int] = 240
+
+    @abstractmethod
+    def find_root(self, folder: Path) -> Path:
+        """The folder below which `samples` finds its files, searched for in an unpacked archive.
+
+        Raises
+        ------
+        SourceNotFoundError
+            When the folder does not hold the dataset; says which entry was looked for.
+        """
+
+    @abstractmethod
+    def samples(self, root: Path) -> Sequence[SampleRef]:
+        """Every sample in the files below root, in a stable order; reads lists and labels, not events."""
+
+    @abstractmethod
+    def schemes(self, root: Path, samples: Sequence[SampleRef]) -> Mapping[str, Scheme]:
+        """The named ways to split these samples, the default one first."""
+
+    @abstractmethod
+    def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
+        """Write a small generated look-alike in the published on-disk form: the archives, named as in `sources`."""
+
+    def label_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
+        """The files besides the recordings that samples and schemes are read from."""
+        return ()
+
+
+def find_folder(dataset: str, folder: Path, entry: str, below: str) -> Path:
+    """The folder that holds `entry`: this one, or the first that matches the pattern `below` in it.
+
+    Raises
+    ------
+    SourceNotFoundError
+        When neither does.
+    """
+    for candidate in (folder, *sorted(folder.glob(below))):
+        if (candidate / entry).exists():
+            return candidate
+    raise SourceNotFoundError(
+        f"{folder}: no {entry} there nor in {below}/ below it: not the files of {dataset} as published "
+        f"(`neurodata info {dataset}` shows the expected tree)"
+    )
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a small text file of a dataset.
+
+    Raises
+    ------
+    SourceNotFoundError, FormatError
+        When it is missing, or is not text.
+    """
+    try:
+        return path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        raise SourceNotFoundError(f"{path} is missing; unpack the dataset again") from None
+    except OSError as error:
+        raise SourceNotFoundError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: byte {error.start} is not text; the file is damaged: unpack it again") from None

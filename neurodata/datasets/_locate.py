@@ -1,0 +1,228 @@
+"""Where the files of a dataset are: published archives (fetched, verified, unpacked), a folder, or a twin."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from neurodata.datasets._contract import Dataset, SampleRef, Source
+from neurodata.errors import ArchiveError, SourceNotFoundError, StorageError
+from neurodata.progress import Progress, silent
+from neurodata.storage import (
+    canonical_json,
+    download,
+    exclusive,
+    file_digest,
+    read_json,
+    search_roots,
+    unpack,
+    verify_checksum,
+    write_json,
+)
+
+SourceKind = Literal["published", "folder", "twin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A request for generated look-alike data: how many samples, drawn from which seed."""
+
+    size: int
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The files of a dataset on this machine.
+
+    Parameters
+    ----------
+    root
+        Folder that `Dataset.samples` reads.
+    kind
+        "published" (verified against the published checksums), "folder" (`--source`) or "twin".
+    source_id
+        Hash that names the bytes: of (file name, checksum) for archives, of (path, size, sha256) of the
+        files used for a folder. None for a folder whose files have not been hashed yet.
+    """
+
+    root: Path
+    kind: SourceKind
+    source_id: str | None
+
+
+def locate(
+    dataset: Dataset,
+    cache: Path,
+    *,
+    source: Path | None = None,
+    twin: Twin | None = None,
+    progress: Progress = silent,
+) -> Located:
+    """Find the dataset's files; fetch or generate, verify and unpack them first where needed.
+
+    Raises
+    ------
+    SourceNotFoundError
+        When they are not there and cannot be fetched; the message says what to put where.
+    DownloadError, ChecksumError, ArchiveError, StorageError
+        When fetching, verifying or unpacking fails.
+    """
+    if twin is not None:
+        return _locate_twin(dataset, cache, twin, progress)
+    if source is not None:
+        return _locate_in_folder(dataset, cache, source, progress)
+    for root in search_roots(cache):
+        unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
+        if unpacked.is_dir():
+            return Located(dataset.find_root(unpacked), "published", sources_id(dataset.sources))
+    fetch(dataset, cache, progress=progress)
+    return _unpack_sources(dataset, dataset.sources, _archive_folder(dataset, cache), cache, "published", progress)
+
+
+def fetch(dataset: Dataset, cache: Path, *, progress: Progress = silent) -> tuple[Path, ...]:
+    """The dataset's published files, downloaded where missing, each verified.
+
+    Raises
+    ------
+    SourceNotFoundError
+        When a file cannot be fetched by a script; says what to download by hand and where to put it.
+    DownloadError, ChecksumError, StorageError
+        When a download fails, or a file does not have the published checksum.
+    """
+    folder = _archive_folder(dataset, cache)
+    by_hand = [source for source in dataset.sources if not source.urls and not (folder / source.filename).is_file()]
+    if by_hand:
+        steps = "\n".join(f"  {source.manual}\n  and put it at {folder / source.filename}" for source in by_hand)
+        raise SourceNotFoundError(
+            f"{dataset.name}: cannot be downloaded by a script. By hand:\n{steps}\n"
+            "then run the same command again; files that you have already: --source DIR; "
+            "generated look-alike data to try things on: --twin"
+        )
+    paths = []
+    for source in dataset.sources:
+        path = folder / source.filename
+        if path.is_file():
+            progress(f"verify {source.filename}", 0, None, "B")
+            verify_checksum(path, source.checksum)
+        else:
+            download(source.urls, path, checksum=source.checksum, size_bytes=source.size_bytes, progress=progress)
+        paths.append(path)
+    return tuple(paths)
+
+
+def availability(dataset: Dataset, cache: Path) -> str:
+    """Where the published files are or would come from, in a few words; looks only."""
+    for root in search_roots(cache):
+        unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
+        if unpacked.is_dir():
+            return f"unpacked at {unpacked}"
+    folder = _archive_folder(dataset, cache)
+    states = []
+    for source in dataset.sources:
+        here = (folder / source.filename).is_file()
+        states.append(f"{source.filename} {'is there' if here else 'to download' if source.urls else 'to get by hand'}")
+    return f"{', '.join(states)} (in {folder})"
+
+
+def sources_id(sources: Sequence[Source]) -> str:
+    """Hash of names and checksums: the identity of published archives, known without having them."""
+    return hashlib.sha256(canonical_json(sorted((source.filename, source.checksum) for source in sources))).hexdigest()
+
+
+def folder_id(dataset: Dataset, root: Path, samples: Sequence[SampleRef], progress: Progress = silent) -> str:
+    """Hash of (path, size, sha256) of every recording and label file below root that the samples come from."""
+    recordings = {root / ref.recording for ref in samples}
+    paths = sorted(recordings.union(dataset.label_files(root, samples)))
+    entries = []
+    for done, path in enumerate(paths):
+        progress("hash source files", done, len(paths), "files")
+        if not path.is_file():
+            raise SourceNotFoundError(f"{path} is missing, though the files of {dataset.name} name it")
+        entries.append((path.relative_to(root).as_posix(), path.stat().st_size, file_digest(path)))
+    return hashlib.sha256(canonical_json(entries)).hexdigest()
+
+
+def _archive_folder(dataset: Dataset, cache: Path) -> Path:
+    """The first root that holds all archives, else the own one, where they will be put."""
+    for root in search_roots(cache):
+        folder = root / "downloads" / dataset.name
+        if all((folder / source.filename).is_file() for source in dataset.sources):
+            return folder
+    return cache / "downloads" / dataset.name
+
+
+def _unpacked(folder: Path, sources: Sequence[Source]) -> Path:
+    return folder / f"unpacked-{sources_id(sources)[:12]}"
+
+
+def _locate_in_folder(dataset: Dataset, cache: Path, source: Path, progress: Progress) -> Located:
+    if not source.is_dir():
+        raise SourceNotFoundError(f"--source {source}: no such folder")
+    try:
+        return Located(dataset.find_root(source), "folder", None)
+    except SourceNotFoundError:
+        if not all((source / archive.filename).is_file() for archive in dataset.sources):
+            raise
+    for archive in dataset.sources:
+        verify_checksum(source / archive.filename, archive.checksum)
+    return _unpack_sources(dataset, dataset.sources, source, cache, "published", progress)
+
+
+def _locate_twin(dataset: Dataset, cache: Path, twin: Twin, progress: Progress) -> Located:
+    name = f"{dataset.name}-twin-v{dataset.twin_version}-n{twin.size}-s{twin.seed}"
+    folder = cache / "downloads" / name
+    record = folder / "checksums.json"
+    with exclusive(folder.with_name(f".{name}.lock"), f"generating {name}"):
+        if not record.is_file():
+            progress(f"generate twin of {dataset.name}", 0, None, "samples")
+            _make_folder(folder)
+            archives = dataset.write_twin(folder, twin.seed, twin.size)
+            write_json(record, {path.name: f"sha256:{file_digest(path)}" for path in archives})
+    checksums = read_json(record)
+    sources = tuple(replace(source, checksum=checksums[source.filename]) for source in dataset.sources)
+    for source in sources:
+        verify_checksum(folder / source.filename, source.checksum)
+    return _unpack_sources(dataset, sources, folder, cache, "twin", progress)
+
+
+def _unpack_sources(
+    dataset: Dataset, sources: Sequence[Source], archives: Path, cache: Path, kind: SourceKind, progress: Progress
+) -> Located:
+    """Unpack verified archives into one folder, which appears when all of them are complete."""
+    # Twins have folders of their own; everything else is unpacked below the own cache, never into --source.
+    home = archives if kind == "twin" else cache / "downloads" / dataset.name
+    target = _unpacked(home, sources)
+    with exclusive(home.with_name(f".{home.name}.lock"), f"unpacking {dataset.name}"):
+        if not target.is_dir():
+            staging = home / ".unpacking"
+            shutil.rmtree(staging, ignore_errors=True)
+            _make_folder(staging / "all")
+            for source in sources:
+                part = staging / source.filename.split(".")[0]
+                unpack(archives / source.filename, part, progress)
+                _merge(part, staging / "all", source.filename)
+            (staging / "all").replace(target)
+            shutil.rmtree(staging, ignore_errors=True)
+    return Located(dataset.find_root(target), kind, sources_id(sources))
+
+
+def _merge(part: Path, target: Path, archive: str) -> None:
+    for entry in sorted(part.iterdir()):
+        if (target / entry.name).exists():
+            raise ArchiveError(f"{archive}: holds {entry.name}, as another archive of the dataset does")
+        entry.replace(target / entry.name)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: cannot be made: {error.strerror}; choose a cache that you can write to with --cache "
+            "or NEURODATA_CACHE"
+        ) from error

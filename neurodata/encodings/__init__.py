@@ -1,0 +1,1 @@
+"""One file per encoding: a signal becomes spikes or a dense array."""

@@ -1,0 +1,273 @@
+"""The pixel of an event camera: log-intensity pictures in, events out.
+
+After two simulators. As in ESIM (Rebecq et al., CoRL 2018) the log intensity of a pixel runs in a
+straight line from one picture to the next, every threshold crossing on the way is an event at its
+interpolated time, and an event that falls into the refractory period is lost but still moves the
+reference level. As in v2e (Hu et al., CVPR Workshops 2021) each pixel has its own ON and OFF threshold,
+drawn once, and noise is a Poisson process whose events obey the refractory period. Unlike in v2e, noise
+has the same rate at any intensity and leaves the reference level alone; limited bandwidth and leak
+events are not modelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.errors import EncodingError
+from neurodata.kernel import kernel
+from neurodata.signals import EventArray, Sensor
+
+# v2e's floor: a threshold near zero would fire without end.
+SMALLEST_THRESHOLD = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Pixel:
+    """What the pixels of a camera have in common.
+
+    Parameters
+    ----------
+    on_threshold, off_threshold
+        Mean change of log intensity (natural logarithm) for an event.
+    mismatch
+        Standard deviation of the thresholds from pixel to pixel, in the same unit.
+    refractory_us
+        Shortest time between two events of a pixel.
+    noise_hz
+        Background events a second and pixel, half of them ON.
+    """
+
+    on_threshold: float = 0.2
+    off_threshold: float = 0.2
+    mismatch: float = 0.03
+    refractory_us: int = 500
+    noise_hz: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, smallest in (
+            ("on_threshold", SMALLEST_THRESHOLD),
+            ("off_threshold", SMALLEST_THRESHOLD),
+            ("mismatch", 0),
+            ("refractory_us", 0),
+            ("noise_hz", 0),
+        ):
+            found = getattr(self, name)
+            if not smallest <= found < np.inf:
+                raise EncodingError(f"dvs pixel: {name} is {found}; expected a number from {smallest}")
+
+
+class PixelArray:
+    """A sensor's worth of pixels, watching one picture after the other.
+
+    Its memory is a few numbers per pixel, whatever the length of the film.
+
+    Parameters
+    ----------
+    pixel
+        Mean thresholds, refractory period and noise.
+    sensor
+        Width and height of the pictures and of the events.
+    rng
+        Draws the mismatch now and the noise of every interval.
+
+    Examples
+    --------
+    >>> silent_pixel = Pixel(on_threshold=0.5, mismatch=0, refractory_us=0, noise_hz=0)
+    >>> camera = PixelArray(silent_pixel, Sensor(1, 1), np.random.default_rng(0))
+    >>> camera.see(np.float32([[0.0]]), t_us=0)
+    EventArray(0 events, 1x1x2, 0 us)
+    >>> camera.see(np.float32([[1.0]]), t_us=1000).t
+    array([ 500, 1000])
+    """
+
+    def __init__(self, pixel: Pixel, sensor: Sensor, rng: np.random.Generator) -> None:
+        self.pixel = pixel
+        self.sensor = sensor
+        shape = sensor.height, sensor.width
+        self._rng = rng
+        self._on = _thresholds(pixel.on_threshold, pixel.mismatch, shape, rng)
+        self._off = _thresholds(pixel.off_threshold, pixel.mismatch, shape, rng)
+        self._before: NDArray[np.float32] | None = None  # [H, W]
+        self._before_us = 0
+        self._reference = np.zeros(shape)  # [H, W]: log intensity at the last event
+        self._moved = np.zeros(shape)
+        self._last_us = np.full(shape, np.iinfo(np.int64).min // 2)  # [H, W]: time of the last event
+        self._allocate(1024)
+
+    def see(self, log_intensity: NDArray[np.float32], t_us: int) -> EventArray:
+        """Events between the last picture and this one; none for the first, which sets the reference level.
+
+        Parameters
+        ----------
+        log_intensity
+            float32, shape [H, W]: natural logarithm of the light on each pixel at t_us.
+        t_us
+            Time of the picture in microseconds, later than the last one's.
+
+        Returns
+        -------
+        EventArray
+            In time order, last_us <= t <= t_us: joined to the events of the pictures before, still in order.
+
+        Raises
+        ------
+        EncodingError
+            When the picture has another size or type, is not finite, or does not come later.
+        """
+        self._check(log_intensity, t_us)
+        before, self._before = self._before, log_intensity.copy()
+        before_us, self._before_us = self._before_us, t_us
+        if before is None:
+            self._reference[:] = log_intensity
+            return EventArray.empty(self.sensor)
+        n = self._cross(before, log_intensity, before_us, t_us)
+        noise_t, noise_x, noise_y, noise_p = self._noise(before_us, t_us)
+        t = np.concatenate([self._t[:n], noise_t])
+        order = np.argsort(t, kind="stable")
+        t = t[order]
+        x = np.concatenate([self._x[:n], noise_x])[order]
+        y = np.concatenate([self._y[:n], noise_y])[order]
+        p = np.concatenate([self._p[:n], noise_p])[order]
+        keep = np.empty(len(t), np.bool_)
+        rested(t, x, y, self.pixel.refractory_us, self._last_us, keep)
+        return EventArray(t[keep], x[keep], y[keep], p[keep], self.sensor)
+
+    def _check(self, log_intensity: NDArray[np.float32], t_us: int) -> None:
+        shape = self.sensor.height, self.sensor.width
+        if log_intensity.dtype != np.float32 or log_intensity.shape != shape:
+            raise EncodingError(
+                f"dvs pixel: picture at {t_us} us has type {log_intensity.dtype} and shape {log_intensity.shape}; "
+                f"expected float32 and {shape}"
+            )
+        if not np.isfinite(log_intensity).all():
+            raise EncodingError(
+                f"dvs pixel: picture at {t_us} us is not finite; add a small intensity before the logarithm"
+            )
+        if self._before is not None and t_us <= self._before_us:
+            raise EncodingError(
+                f"dvs pixel: picture at {t_us} us does not come after the last one, {self._before_us} us"
+            )
+
+    def _cross(self, before: NDArray[np.float32], now: NDArray[np.float32], start_us: int, stop_us: int) -> int:
+        n = self._crossings(before, now, start_us, stop_us)
+        if n > len(self._t):
+            self._allocate(2 * n)
+            self._crossings(before, now, start_us, stop_us)
+        self._reference, self._moved = self._moved, self._reference
+        return n
+
+    def _crossings(self, before: NDArray[np.float32], now: NDArray[np.float32], start_us: int, stop_us: int) -> int:
+        levels = self._reference, self._on, self._off, self._moved
+        return crossings(before, now, *levels, start_us, stop_us, self._t, self._x, self._y, self._p)
+
+    def _allocate(self, n: int) -> None:
+        self._t = np.empty(n, np.int64)
+        self._x = np.empty(n, np.uint16)
+        self._y = np.empty(n, np.uint16)
+        self._p = np.empty(n, np.bool_)
+
+    def _noise(
+        self, start_us: int, stop_us: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]]:
+        width, height = self.sensor.width, self.sensor.height
+        n = self._rng.poisson(self.pixel.noise_hz * width * height * (stop_us - start_us) * 1e-6)
+        return (
+            self._rng.integers(start_us, stop_us, n),
+            self._rng.integers(0, width, n, dtype=np.uint16),
+            self._rng.integers(0, height, n, dtype=np.uint16),
+            self._rng.integers(0, 2, n, dtype=np.uint8).astype(np.bool_),
+        )
+
+
+def _thresholds(mean: float, mismatch: float, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
+    return np.maximum(rng.normal(mean, mismatch, shape), SMALLEST_THRESHOLD)
+
+
+@kernel
+def crossings(
+    before: NDArray[np.float32],
+    now: NDArray[np.float32],
+    reference: NDArray[np.float64],
+    on: NDArray[np.float64],
+    off: NDArray[np.float64],
+    moved: NDArray[np.float64],
+    start_us: int,
+    stop_us: int,
+    t: NDArray[np.int64],
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    p: NDArray[np.bool_],
+) -> int:
+    """Threshold crossings between two pictures, row by row; their number.
+
+    Pictures and levels are [H, W]. `moved` receives the new reference levels, t, x, y, p as many crossings
+    as fit: when the number is larger than their length, nothing is lost, call again with longer ones.
+    """
+    n = 0
+    for row in range(now.shape[0]):
+        for column in range(now.shape[1]):
+            level = reference[row, column]
+            change = now[row, column] - level
+            step = on[row, column] if change > 0 else -off[row, column]
+            n_steps = int(change / step)
+            moved[row, column] = level + n_steps * step
+            slope = np.float64(now[row, column]) - before[row, column]
+            for k in range(1, n_steps + 1):
+                if n < len(t):
+                    # A rest of rounding can be left to cross while the picture stands still.
+                    way = (level + k * step - before[row, column]) / slope if slope != 0 else 1.0
+                    t[n] = start_us + int(min(max(way, 0.0), 1.0) * (stop_us - start_us))
+                    x[n] = column
+                    y[n] = row
+                    p[n] = step > 0
+                n += 1
+    return n
+
+
+def reference_crossings(
+    before: NDArray[np.float32],
+    now: NDArray[np.float32],
+    reference: NDArray[np.float64],
+    on: NDArray[np.float64],
+    off: NDArray[np.float64],
+    start_us: int,
+    stop_us: int,
+) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_], NDArray[np.float64]]:
+    """What `crossings` computes, in NumPy: t, x, y, p and the new reference levels."""
+    step = np.where(now - reference > 0, on, -off)  # [H, W]
+    n_steps = ((now - reference) / step).astype(np.int64)
+    y, x = np.repeat(np.argwhere(n_steps), n_steps[n_steps > 0], axis=0).T
+    k = np.concatenate([np.arange(1, n + 1) for n in n_steps.flat]).astype(np.int64)
+    slope = now[y, x].astype(np.float64) - before[y, x]
+    distance = reference[y, x] + k * step[y, x] - before[y, x]
+    way = np.divide(distance, slope, out=np.ones(len(k)), where=slope != 0)
+    t = start_us + (way.clip(0, 1) * (stop_us - start_us)).astype(np.int64)
+    return t, x, y, step[y, x] > 0, reference + n_steps * step
+
+
+@kernel
+def rested(
+    t: NDArray[np.int64],
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    refractory_us: int,
+    last_us: NDArray[np.int64],
+    keep: NDArray[np.bool_],
+) -> None:
+    """Mark the events whose pixel has been still for refractory_us; last_us [H, W] is carried from call to call."""
+    for i in range(len(t)):
+        keep[i] = t[i] - last_us[y[i], x[i]] >= refractory_us
+        if keep[i]:
+            last_us[y[i], x[i]] = t[i]
+
+
+def reference_rested(t: NDArray[np.int64], pixel: NDArray[np.int64], refractory_us: int) -> NDArray[np.bool_]:
+    """What `rested` marks, for pixels given as one number each and no events before."""
+    keep = np.zeros(len(t), np.bool_)
+    for i in range(len(t)):
+        kept = t[:i][keep[:i] & (pixel[:i] == pixel[i])]
+        keep[i] = len(kept) == 0 or t[i] - kept[-1] >= refractory_us
+    return keep

@@ -1,0 +1,181 @@
+"""Recordings read block by block: a first pass indexes and checks the file, then only what is asked for is decoded.
+
+A format brings a kernel that turns bytes into events and can stop anywhere and go on from there
+(`Decoding`); everything else, from time slices to late events, is the same for all formats and is here.
+Files are read with seek and read, not mapped: memory stays bounded, and a file that shrinks under the
+reader is an error instead of a bus fault.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.formats._file import RecordingFile
+from neurodata.signals import EventArray, Sensor
+
+BLOCK_BYTES = 1 << 18  # bytes and the events decoded from them stay in a core's second-level cache
+
+# Fields that every format's state starts with.
+CURSOR = [
+    ("position", "<i8"),  # bytes of the block that are used up
+    ("n_events", "<i8"),  # events written
+    ("bytes_left", "<i8"),  # bytes from the start of the block to the end of the file
+    ("damage", "<i8"),  # 0, or what is wrong with the file at `position`
+]
+BLOCK = np.dtype([("offset", "<i8"), ("n_bytes", "<i8"), ("n_events", "<i8"), ("min_us", "<i8"), ("max_us", "<i8")])
+
+
+class Columns(NamedTuple):
+    """Events in the order of the file, not yet checked: four columns of shape [n]."""
+
+    t: NDArray[np.int64]
+    x: NDArray[np.uint16]
+    y: NDArray[np.uint16]
+    p: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, n: int) -> Columns:
+        """Room for n events."""
+        return cls(np.empty(n, np.int64), np.empty(n, np.uint16), np.empty(n, np.uint16), np.empty(n, np.bool_))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Columns]) -> Columns:
+        """All parts in one; a single part is not copied."""
+        return parts[0] if len(parts) == 1 else cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def part(self, first: int, last: int) -> Columns:
+        """Events first to last - 1: a view."""
+        return Columns(self.t[first:last], self.x[first:last], self.y[first:last], self.p[first:last])
+
+    def in_time_order(self) -> Columns:
+        """A copy in stable time order."""
+        order = np.argsort(self.t, kind="stable")
+        return Columns(self.t[order], self.x[order], self.y[order], self.p[order])
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the bytes of one format become events.
+
+    Parameters
+    ----------
+    decode
+        (raw uint8 [n_bytes], state [1], columns): writes events until the columns are full, raw has no
+        whole event left, or the file is damaged, and says so in state. A later call with raw from
+        `position` on and the same state goes on from there.
+    state
+        Record of CURSOR and what the format has to remember between calls; all zeros at the start.
+    event_bytes
+        Bytes of one event: no block holds more events than its bytes divided by this.
+    explain
+        (raw from `position` on, offset of that byte in the file, state): what is wrong there, in words.
+    counted
+        Reasons for `Recording.findings`, and the state's field that counts each.
+    """
+
+    decode: Callable[[NDArray[np.uint8], NDArray[Any], Columns], None]
+    state: np.dtype[Any]
+    event_bytes: int
+    explain: Callable[[NDArray[np.uint8], int, NDArray[Any]], str]
+    counted: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockRecording:
+    """A `Recording` on an index of blocks; pickles, and holds no file open."""
+
+    path: Path
+    format: str
+    sensor: Sensor
+    findings: Counter[str]
+    decoding: Decoding
+    fingerprint: tuple[int, int]  # size and modification time when the file was indexed
+    blocks: NDArray[Any]  # [n_blocks] of BLOCK, in the order of the file
+    states: NDArray[Any]  # [n_blocks] of decoding.state, as each block begins
+    only_block: Columns | None  # the events of a file that is one block: reading it twice would double the work
+
+    @property
+    def n_events(self) -> int:
+        """Events in the file."""
+        return int(self.blocks["n_events"].sum())
+
+    @property
+    def start_us(self) -> int:
+        """Time of the first event; 0 when there is none."""
+        return int(self.blocks["min_us"].min()) if len(self.blocks) else 0
+
+    @property
+    def stop_us(self) -> int:
+        """One past the time of the last event; 0 when there is none."""
+        return int(self.blocks["max_us"].max()) + 1 if len(self.blocks) else 0
+
+    def events(self, start_us: int | None = None, stop_us: int | None = None) -> EventArray:
+        """Events with start_us <= t < stop_us, in time order; only the blocks that overlap are decoded."""
+        wanted = np.ones(len(self.blocks), np.bool_)
+        if start_us is not None:
+            wanted &= self.blocks["max_us"] >= start_us
+        if stop_us is not None:
+            wanted &= self.blocks["min_us"] < stop_us
+        columns = self._decoded(np.flatnonzero(wanted))
+        if self.findings["late"]:
+            columns = columns.in_time_order()
+        first = 0 if start_us is None else int(np.searchsorted(columns.t, start_us, side="left"))
+        last = len(columns.t) if stop_us is None else int(np.searchsorted(columns.t, stop_us, side="left"))
+        return EventArray(*columns.part(first, max(first, last)), self.sensor)
+
+    def packets(self, n: int) -> Iterator[EventArray]:
+        """All events in pieces of n (the last one shorter), in time order, the same as `events()` in one piece."""
+        if n < 1:
+            raise ValueError(f"packets of {n} events: n is at least 1")
+        return self._packets(n)
+
+    def _packets(self, n: int) -> Iterator[EventArray]:
+        held: list[Columns] = []
+        n_held = 0
+        for k, final_until_us in enumerate(self._earliest_after()):
+            held.append(self._decoded(np.array([k])))
+            n_held += len(held[-1].t)
+            is_last = k == len(self.blocks) - 1
+            if n_held < n and not is_last:
+                continue
+            columns = Columns.joined(held)
+            if self.findings["late"]:
+                columns = columns.in_time_order()
+            n_ready = int(np.searchsorted(columns.t, final_until_us, side="right"))
+            stop = n_ready if is_last else n_ready // n * n
+            for first in range(0, stop, n):
+                yield EventArray(*columns.part(first, min(first + n, stop)), self.sensor)
+            held, n_held = [columns.part(stop, n_held)], n_held - stop
+
+    def _earliest_after(self) -> NDArray[np.int64]:
+        """For each block, the earliest time in any later one: what is held up to there is in its final place."""
+        earliest = np.full(len(self.blocks), np.iinfo(np.int64).max)
+        earliest[:-1] = np.minimum.accumulate(self.blocks["min_us"][:0:-1])[::-1]
+        return earliest
+
+    def _decoded(self, wanted: NDArray[np.intp]) -> Columns:
+        """Events of some blocks, in the order of the file."""
+        if self.only_block is not None and len(wanted):
+            return self.only_block
+        columns = Columns.empty(int(self.blocks["n_events"][wanted].sum()))
+        if len(wanted) == 0:
+            return columns
+        buffer = np.empty(int(self.blocks["n_bytes"][wanted].max()), np.uint8)
+        first = 0
+        with RecordingFile(self.path, self.fingerprint) as file:
+            for block, state in zip(self.blocks[wanted], self.states[wanted], strict=True):
+                last = first + int(block["n_events"])
+                raw = file.read_into(buffer[: block["n_bytes"]], int(block["offset"]))
+                state = state.reshape(1).copy()
+                self.decoding.decode(raw, state, columns.part(first, last))
+                if state["damage"][0] or state["n_events"][0] != last - first:
+                    raise file.changed()
+                first = last
+        return columns

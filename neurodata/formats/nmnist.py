@@ -1,0 +1,183 @@
+"""N-MNIST .bin (ATIS): 40-bit events without a header; the form of N-MNIST, N-Caltech101 and SLAYER's .bs2.
+
+An event is five bytes, big-endian: x 8 bits, y 8, polarity 1, time 23 (us). One with y = 240 is a marker: it and
+all that follow are 2^13 us later. Source: Orchard et al., "Converting static image datasets to spiking
+neuromorphic datasets using saccades", Front. Neurosci. 9:437, 2015.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.errors import FormatError
+from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
+from neurodata.formats._contract import Format
+from neurodata.formats._index import open_blocks
+from neurodata.kernel import kernel
+from neurodata.signals import EventArray, Sensor
+from neurodata.storage import writing
+
+EVENT_BYTES = 5
+MARKER_Y = 240
+MARKER_US = 1 << 13
+TIME_BITS = 23
+LAST_TIME_US = (1 << 36) - 1  # 19 hours: a marker every 8 ms makes 42 MB of them
+EVENTS_PER_PIECE = 1 << 16
+
+EXTENSIONS = (".bin", ".bs2")
+# N-MNIST, DVS128, N-Caltech101 (240x180), and all that 8 bits can address.
+SENSORS = (Sensor(34, 34), Sensor(128, 128), Sensor(240, 180), Sensor(256, 256))
+
+
+def sniff(head: bytes, path: Path) -> str | None:
+    """None for bytes that make sense as events: times go up, rows are below 240, not all the same.
+
+    A headerless file of a few events proves nothing; there the extension decides.
+    """
+    size_bytes = path.stat().st_size
+    if size_bytes % EVENT_BYTES:
+        return f"{size_bytes} bytes are not a multiple of {EVENT_BYTES}"
+    records = np.frombuffer(head, np.uint8, len(head) // EVENT_BYTES * EVENT_BYTES).reshape(-1, EVENT_BYTES)
+    if len(records) < 20 and path.suffix.lower() not in EXTENSIONS:
+        return f"{len(records)} events are too few to tell without the extension {' or '.join(EXTENSIONS)}"
+    events = reference(records, 0)
+    if len(records) and events.y.max(initial=0) > MARKER_Y:
+        return f"a row {events.y.max()}, above the {MARKER_Y} of the marker"
+    if np.count_nonzero(np.diff(events.t) < 0) > 0.02 * len(events.t):
+        return "times go back in more than one event of fifty"
+    if len(records) > 1 and (records == records[0]).all():
+        return "all events are the same"
+    return None
+
+
+def open_file(path: Path, sensor: Sensor | None = None) -> BlockRecording:
+    """A recording. The container does not say which sensor it is from: state it where it is known.
+
+    Otherwise it is the first of 34x34 (N-MNIST), 128x128 (DVS128), 240x180 (N-Caltech101) and 256x256 that
+    holds every event of this file. `findings` counts "overflow markers", which are no events, and events
+    whose time goes back ("late").
+
+    Raises
+    ------
+    FormatError
+        When the length of the file is not a multiple of 5, or an event lies off the stated sensor.
+    """
+    return open_blocks(path, "nmnist", DECODING, 0, SENSORS if sensor is None else [sensor])
+
+
+STATE = np.dtype([*CURSOR, ("markers", "<i8")])
+TRUNCATED = 1
+
+
+def decode(raw: NDArray[np.uint8], state: NDArray[Any], columns: Columns) -> None:
+    """Events of five bytes each; see `Decoding`."""
+    _decode(raw, state, *columns)
+
+
+@kernel
+def _decode(
+    raw: NDArray[np.uint8],
+    state: NDArray[Any],
+    t: NDArray[np.int64],
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    p: NDArray[np.bool_],
+) -> None:
+    markers = state[0].markers
+    at = 0
+    n = 0
+    while n < len(t) and at + EVENT_BYTES <= len(raw):
+        row = raw[at + 1]
+        is_marker = int(row == MARKER_Y)
+        markers += is_marker
+        t[n] = MARKER_US * markers + (
+            np.int64(raw[at + 2] & 0x7F) << 16 | np.int64(raw[at + 3]) << 8 | np.int64(raw[at + 4])
+        )
+        x[n] = raw[at]
+        y[n] = row
+        p[n] = raw[at + 2] >> 7
+        n += 1 - is_marker
+        at += EVENT_BYTES
+    if 0 < state[0].bytes_left - at < EVENT_BYTES:
+        state[0].damage = TRUNCATED
+    state[0].markers = markers
+    state[0].position = at
+    state[0].n_events = n
+
+
+def reference(records: NDArray[np.uint8], markers: int) -> Columns:
+    """The events among records, uint8 [n, 5], that come after so many markers."""
+    x, y, high, middle, low = records.T.astype(np.int64)
+    t = MARKER_US * (markers + np.cumsum(y == MARKER_Y)) + ((high & 0x7F) << 16 | middle << 8 | low)
+    is_event = y != MARKER_Y
+    return Columns(t[is_event], x[is_event].astype(np.uint16), y[is_event].astype(np.uint16), high[is_event] > 0x7F)
+
+
+def explain(raw: NDArray[np.uint8], offset: int, state: NDArray[Any]) -> str:
+    """The only damage that shows: a file that ends within an event."""
+    return (
+        f"{len(raw)} bytes are left where an event needs {EVENT_BYTES}; "
+        "the file is truncated or of another format: get it again"
+    )
+
+
+DECODING = Decoding(
+    decode=decode, state=STATE, event_bytes=EVENT_BYTES, explain=explain, counted={"overflow markers": "markers"}
+)
+
+
+def write_file(events: EventArray, path: Path) -> None:
+    """All events, with a marker wherever the time leaves the 23 bits that the markers before it allow.
+
+    Raises
+    ------
+    FormatError
+        When a time is negative or from 2^36 us on, a coordinate needs more than 8 bits, or a row is 240.
+    """
+    if len(events):
+        _require_storable(events, path)
+    with writing(path) as file:
+        markers = 0
+        for first in range(0, len(events), EVENTS_PER_PIECE):
+            markers = _write_piece(events[first : first + EVENTS_PER_PIECE], markers, file)
+
+
+def _require_storable(events: EventArray, path: Path) -> None:
+    if events.t[0] < 0 or events.t[-1] > LAST_TIME_US:
+        raise FormatError(
+            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us; "
+            f"N-MNIST holds 0 to {LAST_TIME_US}: shift them"
+        )
+    if max(events.x.max(), events.y.max()) > 255:
+        raise FormatError(f"{path}: coordinates on {events.sensor} pass 255; N-MNIST holds 8 bits: crop them")
+    if (events.y == MARKER_Y).any():
+        raise FormatError(f"{path}: an event in row {MARKER_Y} would read as an overflow marker: crop the sensor")
+
+
+def _write_piece(events: EventArray, markers: int, file: BinaryIO) -> int:
+    """Write some events after so many markers; returns the number of markers then."""
+    # Smallest number of markers that leaves 23 bits; times go up, so it does too.
+    needed = np.maximum(markers, -(-(events.t - ((1 << TIME_BITS) - 1)) // MARKER_US))
+    time = events.t - MARKER_US * needed
+    records = np.zeros((len(events) + int(needed[-1]) - markers, EVENT_BYTES), np.uint8)
+    records[:, 1] = MARKER_Y
+    records[np.arange(len(events)) + needed - markers] = np.stack(
+        [events.x, events.y, events.p.astype(np.int64) << 7 | time >> 16, time >> 8 & 0xFF, time & 0xFF], axis=1
+    ).astype(np.uint8)
+    file.write(records.tobytes())
+    return int(needed[-1])
+
+
+FORMAT = Format(
+    name="nmnist",
+    version=1,
+    title="N-MNIST .bin: 40-bit events of N-MNIST, N-Caltech101 and SLAYER .bs2",
+    extensions=EXTENSIONS,
+    sniff=sniff,
+    open=open_file,
+    write=write_file,
+)

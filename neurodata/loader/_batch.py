@@ -1,0 +1,74 @@
+"""What a loader delivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some samples side by side; unpacks as `frames, targets = batch`.
+
+    Parameters
+    ----------
+    frames
+        [B, T, C, H, W], or [T, B, C, H, W] when `batch_first` is False; raw counts, float32 unless asked otherwise.
+    targets
+        Class indices, int64 [B].
+    valid
+        bool [B]; False where a sample only fills up the last batch of a rank and must not be counted.
+    lengths
+        Time steps of each sample, int64 [B]; all T in a dense store.
+    mask
+        bool [B, T], True where a time step lies within the sample's length.
+    keys
+        The samples' names.
+    batch_first
+        Which of the two orders of axes `frames` has.
+    """
+
+    frames: Tensor
+    targets: Tensor
+    valid: Tensor
+    lengths: Tensor
+    mask: Tensor
+    keys: tuple[str, ...]
+    batch_first: bool
+
+    def __iter__(self) -> Iterator[Tensor]:
+        yield self.frames
+        yield self.targets
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def to(self, device: str | torch.device, non_blocking: bool = False) -> Batch:
+        """The same batch on that device; tensors that are there already are shared."""
+        names = ("frames", "targets", "valid", "lengths", "mask")
+        moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
+        return replace(self, **moved)
+
+    def __repr__(self) -> str:
+        axes = "B, T" if self.batch_first else "T, B"
+        return (
+            f"Batch({len(self)} samples, {int(self.valid.sum())} of them valid, "
+            f"frames {self.frames.dtype} {list(self.frames.shape)} as [{axes}, …])"
+        )
+
+
+def collate(frames: Tensor, targets: Tensor, valid: Tensor, keys: tuple[str, ...], batch_first: bool) -> Batch:
+    """A batch from frames of equal length, [B, T, …]; with `batch_first=False` they are copied to [T, B, …]."""
+    n_samples, n_steps = frames.shape[:2]
+    return Batch(
+        frames=frames if batch_first else frames.transpose(0, 1).contiguous(),
+        targets=targets,
+        valid=valid,
+        lengths=torch.full((n_samples,), n_steps, dtype=torch.int64),
+        mask=torch.ones((n_samples, n_steps), dtype=torch.bool),
+        keys=keys,
+        batch_first=batch_first,
+    )

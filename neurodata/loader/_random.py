@@ -1,0 +1,50 @@
+"""Counter-based random numbers: pure functions of integers, the same with every version of NumPy and torch.
+
+SplitMix64: G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+SEED_LIMIT = 2**64
+_GAMMA = 0x9E3779B97F4A7C15
+
+
+def hash_words(*words: int) -> int:
+    """One 64-bit number from a sequence of them; sensitive to their order."""
+    state = 0
+    for word in words:
+        state = int(splitmix64(state ^ word, 1)[0])
+    return state
+
+
+def hash_text(text: str) -> int:
+    """The first eight bytes of the text's SHA-256, little-endian: an order of names that no name can be tuned to."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def splitmix64(seed: int, n: int) -> NDArray[np.uint64]:
+    """The first n numbers of the SplitMix64 stream, uint64 [n]; number i depends on seed and i alone."""
+    z = np.uint64(seed) + np.uint64(_GAMMA) * np.arange(1, n + 1, dtype=np.uint64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def permutation(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Uniform random order of 0 … n - 1, int64 [n], another one for every (seed, epoch).
+
+    The numbers of one SplitMix64 stream are all different, so that sorting by them has one result,
+    whatever the sorting algorithm.
+    """
+    return np.argsort(splitmix64(hash_words(seed, epoch), n)).astype(np.int64)
+
+
+def generator(seed: int, epoch: int, name: str) -> np.random.Generator:
+    """Random draws for one named thing (a sample, a batch) in one epoch, apart from those of all others."""
+    key = splitmix64(hash_words(seed, epoch, hash_text(name)), 2)
+    return np.random.Generator(np.random.Philox(key=key))

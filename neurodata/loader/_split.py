@@ -1,0 +1,220 @@
+"""A split: the samples of one partition, as a sequence, and for torch's DataLoader."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurodata.loader._dtype import check_counts
+from neurodata.loader._errors import LoaderError
+from neurodata.loader._decode import SampleTransform
+from neurodata.loader._loader import BatchTransform, Loader
+from neurodata.store import StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a split came about: the words that reports repeat.
+
+    Parameters
+    ----------
+    partition
+        "train", "validation" or "test".
+    scheme
+        Name of the scheme that drew the line.
+    fold
+        (k, n) when folds replace the scheme's own partition.
+    val
+        The rule by which a validation part was carved out of train.
+    selected
+        True when `Split.select` picked some of the samples.
+    """
+
+    partition: str
+    scheme: str
+    fold: tuple[int, int] | None = None
+    val: str | None = None
+    selected: bool = False
+
+    def __str__(self) -> str:
+        fold = f", fold {self.fold[0]} of {self.fold[1]}" if self.fold else ""
+        val = f', val="{self.val}"' if self.val else ""
+        return f"{'selected from ' * self.selected}{self.partition}, scheme {self.scheme}{fold}{val}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the sample table says of a sample: a `Sample` without its frames.
+
+    `target` is its class in the split, `group` its speaker, subject or user; `meta` has `n_events` and `duration_us`.
+    """
+
+    key: str
+    target: int
+    group: str
+    meta: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One training example as the store holds it: `frames` [T, C, H, W] in the stored type; the rest as in `Row`."""
+
+    key: str
+    frames: NDArray[Any]
+    target: int
+    group: str
+    meta: Mapping[str, int]
+
+
+class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
+    """Samples of a store in a fixed order; `split[i]` is (frames, label).
+
+    Frames are raw counts, torch.float32 [T, C, H, W]; labels are Python integers that index `classes`. A split holds
+    indices, not data: it is cheap to pickle, and workers of a torch DataLoader (fork, spawn or forkserver) open the
+    store for themselves. Made by `Store.split`.
+
+    Parameters
+    ----------
+    store
+        The opened store.
+    indices
+        Which of its samples, int64 [n].
+    kept
+        Which of its classes, in the order of the labels; the samples have no others.
+    origin
+        Partition and scheme.
+    """
+
+    def __init__(self, store: StoreReader, indices: NDArray[np.int64], kept: tuple[int, ...], origin: Origin) -> None:
+        self.store = store
+        self.indices = indices
+        self.kept = kept
+        self.origin = origin
+        self.classes: tuple[str, ...] = tuple(store.head.classes[index] for index in kept)
+        label_of = np.full(len(store.head.classes), -1, dtype=np.int64)
+        label_of[list(kept)] = np.arange(len(kept))
+        self.labels: NDArray[np.int64] = label_of[store.table.targets[indices]]
+
+    def __reduce__(self) -> tuple[type[Split], tuple[StoreReader, NDArray[np.int64], tuple[int, ...], Origin]]:
+        return Split, (self.store, self.indices, self.kept, self.origin)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the samples, stable from store to store."""
+        return tuple(self.store.table.keys[index] for index in self.indices)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Speaker, subject or user of each sample."""
+        return tuple(self.store.table.groups[index] for index in self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, int]:
+        position = self._position(i)
+        frames = self.store.read(int(self.indices[position]))
+        check_counts(frames, torch.float32, self.keys[position])
+        return torch.from_numpy(frames).to(torch.float32), int(self.labels[position])
+
+    def __getitems__(self, positions: Sequence[int]) -> list[tuple[Tensor, int]]:
+        """Several items at once, for torch's DataLoader."""
+        return [self[i] for i in positions]
+
+    def sample(self, i: int) -> Sample:
+        """Sample i in the stored type, with its name, group and what was measured when it was made."""
+        row = self.row(i)
+        frames = self.store.read(int(self.indices[self._position(i)]))
+        return Sample(row.key, frames, row.target, row.group, row.meta)
+
+    def row(self, i: int) -> Row:
+        """What is known of sample i without reading its frames."""
+        position = self._position(i)
+        index, table = int(self.indices[position]), self.store.table
+        meta = {"n_events": int(table.n_events[index]), "duration_us": int(table.duration_us[index])}
+        return Row(self.keys[position], int(self.labels[position]), self.groups[position], meta)
+
+    def select(self, which: Callable[[Row], bool] | Sequence[int] | NDArray[Any]) -> Split:
+        """Some of the samples, with the same classes.
+
+        Parameters
+        ----------
+        which
+            Positions in this split (any order, negative ones count from the end, repetitions repeat), a bool mask
+            [n], or a function that says for each `Row` whether to keep it.
+
+        Raises
+        ------
+        LoaderError
+            When a mask has another length, or positions are not integers.
+        IndexError
+            When a position lies outside.
+        """
+        if callable(which):
+            positions = np.array([i for i in range(len(self)) if which(self.row(i))], dtype=np.int64)
+        else:
+            positions = self._positions(np.asarray(which))
+        origin = Origin(self.origin.partition, self.origin.scheme, self.origin.fold, self.origin.val, selected=True)
+        return Split(self.store, self.indices[positions], self.kept, origin)
+
+    def loader(
+        self,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int | None = None,
+        batch_first: bool = True,
+        drop_last: bool = False,
+        dtype: str | torch.dtype = "float32",
+        transform: SampleTransform | None = None,
+        batch_transform: BatchTransform | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
+        threads: int | None = None,
+        device: str | torch.device | None = None,
+    ) -> Loader:
+        """Batches of this split; the arguments are those of `Loader`."""
+        return Loader(
+            self,
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            batch_first=batch_first,
+            drop_last=drop_last,
+            dtype=dtype,
+            transform=transform,
+            batch_transform=batch_transform,
+            rank=rank,
+            world_size=world_size,
+            threads=threads,
+            device=device,
+        )
+
+    def _position(self, i: int) -> int:
+        position = operator.index(i)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"sample {position} of {self!r}: there are {len(self)}")
+        return position % len(self)
+
+    def _positions(self, which: NDArray[Any]) -> NDArray[np.int64]:
+        if which.dtype == np.bool_ and which.shape != (len(self),):
+            raise LoaderError(f"mask has shape {which.shape}; expected {(len(self),)}, one entry per sample")
+        if which.dtype == np.bool_:
+            return np.flatnonzero(which).astype(np.int64)
+        if which.ndim != 1 or (which.size and which.dtype.kind not in "ui"):
+            raise LoaderError(
+                f"select takes positions, a bool mask or a function; found {which.dtype} of shape {which.shape}"
+            )
+        return np.array([self._position(int(i)) for i in which], dtype=np.int64)
+
+    def __repr__(self) -> str:
+        head = self.store.head
+        loud = "TWIN " * (head.source_kind == "twin") + "PARTIAL " * head.partial
+        return f"Split({loud}{head.dataset}: {self.origin}; {len(self)} samples, {len(self.classes)} classes)"

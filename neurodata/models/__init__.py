@@ -1,0 +1,3 @@
+"""Reference spiking networks, one per file, built on SpikingJelly's neurons (`registry.models[name]`)."""
+
+from neurodata.models._spikingjelly import spikingjelly as spikingjelly

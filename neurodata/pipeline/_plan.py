@@ -1,0 +1,143 @@
+"""Plan: which sample goes to which place of which shard, decided before anything is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neurodata import registry
+from neurodata.datasets import PARTITIONS, Dataset, Located, SampleRef, Scheme, folder_id
+from neurodata.progress import Progress, silent
+from neurodata.recipe import Recipe
+from neurodata.store import ArrayLayout, SampleRow, SchemeIndex, StoreHead
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """One unit of work: small enough to travel to another machine, holds places and no data.
+
+    Parameters
+    ----------
+    folder
+        The store that is being written.
+    shard
+        Number of the shard.
+    root
+        Folder of the recordings.
+    refs
+        The shard's samples, in store order.
+    first_seen
+        Recordings whose findings this shard reports; a recording that spans shards is reported once.
+    """
+
+    folder: Path
+    shard: int
+    root: Path
+    recipe: Recipe
+    layout: ArrayLayout
+    refs: tuple[SampleRef, ...]
+    first_seen: frozenset[str]
+
+    @property
+    def rows(self) -> list[SampleRow]:
+        """What the sample table says of these samples."""
+        return [SampleRow(ref.key, ref.target, ref.group) for ref in self.refs]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A pure function of recipe and source files: the same everywhere.
+
+    Parameters
+    ----------
+    refs
+        Samples in store order: the default scheme's partitions one after the other; inside, recordings by
+        the hash of their path, so that shards are not class-pure; a recording's samples together.
+    """
+
+    recipe: Recipe
+    root: Path
+    head: StoreHead
+    refs: tuple[SampleRef, ...]
+    schemes: Mapping[str, SchemeIndex]
+
+    @property
+    def n_shards(self) -> int:
+        """Number of shards, the last of which may be partly filled."""
+        return -(-len(self.refs) // self.recipe.samples_per_shard)
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the store's folder: recipe, identity, and what is out of the ordinary about its source."""
+        name = f"{self.recipe.name}-{self.head.recipe_id[:12]}"
+        if self.head.source_kind == "twin":
+            name += "-twin"
+        if self.head.partial:
+            name += "-partial"
+        return name if self.head.source_kind == "published" else f"{name}-{self.head.source_id[:8]}"
+
+    def tasks(self, folder: Path) -> list[ShardTask]:
+        """One task a shard, writing to the store in this folder."""
+        size = self.recipe.samples_per_shard
+        tasks = []
+        seen: set[str] = set()
+        for shard in range(self.n_shards):
+            refs = self.refs[shard * size : (shard + 1) * size]
+            first_seen = frozenset(ref.recording for ref in refs) - seen
+            seen |= first_seen
+            tasks.append(ShardTask(folder, shard, self.root, self.recipe, self.head.layout, refs, first_seen))
+        return tasks
+
+
+def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> Plan:
+    """List the samples, order them, and fix the store's identity; reads labels and, for a folder, hashes files."""
+    dataset: Dataset = registry.datasets[recipe.dataset]
+    samples = dataset.samples(located.root)
+    schemes = dataset.schemes(located.root, samples)
+    default = schemes[dataset.default_scheme]
+    refs = store_order(samples, default)
+    return Plan(
+        recipe=recipe,
+        root=located.root,
+        head=StoreHead(
+            dataset=dataset.name,
+            dataset_version=dataset.version,
+            recipe_name=recipe.name,
+            recipe=recipe.canonical(),
+            recipe_id=recipe.recipe_id,
+            source_id=located.source_id or folder_id(dataset, located.root, samples, progress),
+            source_kind=located.kind,
+            partial=located.kind == "folder" and not _complete(dataset, default),
+            classes=dataset.classes,
+            sensor=dataset.sensor,
+            layout=ArrayLayout(recipe.array(), recipe.samples_per_shard, recipe.compression),
+        ),
+        refs=refs,
+        schemes={name: _index(scheme, refs) for name, scheme in schemes.items()},
+    )
+
+
+def store_order(samples: Sequence[SampleRef], scheme: Scheme) -> tuple[SampleRef, ...]:
+    """Samples by partition of the scheme (those outside it last), then by sha256 of the recording's path."""
+    partition_of = {key: rank for rank, name in enumerate(PARTITIONS) for key in getattr(scheme, name)}
+    digests = {ref.recording: hashlib.sha256(ref.recording.encode()).digest() for ref in samples}
+    # Sorting is stable: a recording's samples keep the order of the dataset.
+    return tuple(
+        sorted(
+            samples, key=lambda ref: (partition_of.get(ref.key, len(PARTITIONS)), digests[ref.recording], ref.recording)
+        )
+    )
+
+
+def _complete(dataset: Dataset, scheme: Scheme) -> bool:
+    return all(len(getattr(scheme, name)) == count for name, count in dataset.published_counts.items())
+
+
+def _index(scheme: Scheme, refs: Sequence[SampleRef]) -> SchemeIndex:
+    place = {ref.key: index for index, ref in enumerate(refs)}
+    train, validation, test = (np.array([place[key] for key in getattr(scheme, name)], np.int64) for name in PARTITIONS)
+    return SchemeIndex(scheme.description, scheme.sha256, train, validation, test)

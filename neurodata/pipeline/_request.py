@@ -1,0 +1,129 @@
+"""What a user asks for: a recipe and the files to make it from; prepared, or only looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurodata import registry
+from neurodata.datasets import Dataset, Twin, availability, locate, sources_id
+from neurodata.errors import RecipeError
+from neurodata.pipeline._build import build_store
+from neurodata.pipeline._find import find_stores
+from neurodata.pipeline._plan import make_plan
+from neurodata.progress import Progress, silent
+from neurodata.recipe import Recipe
+from neurodata.steps import ArraySpec
+from neurodata.storage import cache_root, search_roots
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRequest:
+    """Where samples shall come from: a folder, a twin, or (both None) the published files."""
+
+    folder: Path | None = None
+    twin: Twin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A finished store's folder, and whether it was there already."""
+
+    path: Path
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What `prepare` would do: the array of one sample, where the files are, stores that fit already."""
+
+    recipe: Recipe
+    array: ArraySpec
+    files: str
+    stores: tuple[Path, ...]
+
+
+def source_request(
+    dataset: str,
+    source: str | Path | None = None,
+    twin: bool = False,
+    twin_size: int | None = None,
+    twin_seed: int = 0,
+) -> SourceRequest:
+    """The request that these arguments make.
+
+    Raises
+    ------
+    RecipeError
+        When both a folder and a twin are asked for, or the twin is too small to hold every class.
+    """
+    if source is not None and twin:
+        raise RecipeError("a source folder and a twin exclude each other")
+    if not twin:
+        return SourceRequest(None if source is None else Path(source))
+    entry: Dataset = registry.datasets[dataset]
+    size = entry.twin_size if twin_size is None else twin_size
+    if size < len(entry.classes):
+        raise RecipeError(f"twin of {dataset}: {size} samples; expected at least {len(entry.classes)}, one a class")
+    return SourceRequest(twin=Twin(size, twin_seed))
+
+
+def prepare_recipe(
+    recipe: Recipe,
+    request: SourceRequest,
+    cache: str | Path | None = None,
+    *,
+    make_executor: Callable[[], AbstractContextManager[Executor]],
+    force: bool = False,
+    progress: Progress = silent,
+    on_wait: Callable[[str], None] | None = None,
+) -> Prepared:
+    """Get the files, plan, and build the store; a finished one is reused unless `force`.
+
+    Raises
+    ------
+    NeurodataError
+        When files are missing or damaged, or the store cannot be written; what was finished is kept.
+    """
+    root = cache_root(cache)
+    dataset: Dataset = registry.datasets[recipe.dataset]
+    published = request == SourceRequest()
+    # The identity of published files is known without having them.
+    if published and not force and (path := _finished(recipe, sources_id(dataset.sources), root)):
+        return Prepared(path, reused=True)
+    located = locate(dataset, root, source=request.folder, twin=request.twin, progress=progress)
+    plan = make_plan(recipe, located, progress)
+    if not force and (path := _finished(recipe, plan.head.source_id, root)):
+        return Prepared(path, reused=True)
+    path = build_store(plan, root / "stores", make_executor, force=force, progress=progress, on_wait=on_wait)
+    return Prepared(path, reused=False)
+
+
+def preview(recipe: Recipe, request: SourceRequest, cache: str | Path | None = None) -> Preview:
+    """What `prepare_recipe` would work with; fetches and writes nothing."""
+    dataset: Dataset = registry.datasets[recipe.dataset]
+    root = cache_root(cache)
+    if request.twin is not None:
+        files = f"a generated look-alike of {request.twin.size} samples (seed {request.twin.seed})"
+    elif request.folder is not None:
+        files = str(dataset.find_root(request.folder))
+    else:
+        files = availability(dataset, root)
+    stores = tuple(store.path for store in find_stores(recipe, search_roots(root)))
+    return Preview(recipe, recipe.array(), files, stores)
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _finished(recipe: Recipe, source_id: str, root: Path) -> Path | None:
+    stores = find_stores(recipe, search_roots(root))
+    return next((store.path for store in stores if store.head.source_id == source_id), None)

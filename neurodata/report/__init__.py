@@ -1,0 +1,5 @@
+"""Pictures of samples and of training."""
+
+from neurodata.report._frames import contact_sheet as contact_sheet
+from neurodata.report._frames import paint as paint
+from neurodata.report._frames import save_sample as save_sample

@@ -1,0 +1,57 @@
+"""What a disk refuses, in words: the reason and the way out."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from neurodata.errors import StorageError
+
+_ELSEWHERE = "choose another place with --cache or $NEURODATA_CACHE"
+_REASONS = {
+    errno.ENOENT: "no such file or folder",
+    errno.EACCES: f"permission denied; {_ELSEWHERE}, or ask the owner of the folder",
+    errno.EPERM: f"not permitted; {_ELSEWHERE}, or ask the owner of the folder",
+    errno.EROFS: f"the file system is read-only; {_ELSEWHERE}",
+    errno.ENOSPC: f"the disk is full; free some space, or {_ELSEWHERE}",
+    errno.EDQUOT: f"the disk quota is used up; free some space, or {_ELSEWHERE}",
+    errno.EFBIG: f"the file system takes no files of this size; {_ELSEWHERE}",
+    errno.EIO: "the disk reports an error; check the disk or the network share",
+    errno.EISDIR: "it is a folder, a file was expected",
+    errno.ENOTDIR: "a part of its path is a file, a folder was expected",
+    errno.ENAMETOOLONG: "the file system does not take names of this length",
+}
+# A write that fails carries no file name, only one of these.
+WRITE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def cannot(verb: str, path: Path, error: OSError) -> StorageError:
+    """The error to raise when the system refused to `verb` a path."""
+    reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
+    return StorageError(f"{path}: cannot {verb}: {reason}")
+
+
+def require_space(folder: Path, needed_bytes: int, what: str) -> None:
+    """Raise StorageError unless the disk of `folder`, which exists, has room for that many more bytes."""
+    free_bytes = shutil.disk_usage(folder).free
+    if needed_bytes > free_bytes:
+        raise StorageError(
+            f"{folder}: {what} needs {needed_bytes:,} bytes, the disk has {free_bytes:,} left; "
+            f"free some space, or {_ELSEWHERE}"
+        )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder survive a power cut, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # Windows opens no folders; what was renamed is in place all the same
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some network file systems sync no folders
+    finally:
+        os.close(handle)

@@ -1,0 +1,61 @@
+"""Where downloads, stores and runs are kept, and where else they are looked for."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from neurodata.errors import StorageError
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def cache_root(explicit: str | Path | None = None) -> Path:
+    """The folder that is written to: explicit, $NEURODATA_CACHE, `cache/` of a source checkout, or the user's cache.
+
+    It is named, not made: calling this touches nothing.
+
+    Raises
+    ------
+    StorageError
+        When the root is a URL.
+    """
+    chosen = explicit or os.environ.get("NEURODATA_CACHE")
+    if chosen:
+        return _local(chosen)
+    return _checkout_cache(_CHECKOUT) or user_cache_path("neurodata") / "data"
+
+
+def search_roots(explicit: str | Path | None = None) -> tuple[Path, ...]:
+    """`cache_root`, then the folders of $NEURODATA_PATH that exist: all places where files may already be.
+
+    The entries of $NEURODATA_PATH are separated like those of $PATH, and are only read from.
+    """
+    shared = [_local(entry) for entry in os.environ.get("NEURODATA_PATH", "").split(os.pathsep) if entry]
+    return tuple(dict.fromkeys([cache_root(explicit), *(root for root in shared if root.is_dir())]))
+
+
+def user_state_root() -> Path:
+    """The user's own folder for what must not be written beside shared files: sidecar indexes, times of last use."""
+    return user_cache_path("neurodata") / "state"
+
+
+def _local(root: str | Path) -> Path:
+    if "://" in str(root):
+        raise StorageError(f"{root}: object stores are not supported as a root yet; give a folder")
+    return Path(root).expanduser().absolute()
+
+
+def _checkout_cache(checkout: Path) -> Path | None:
+    """`cache/` when this package runs from its own source tree; site-packages has neither of the two files."""
+    project = checkout / "pyproject.toml"
+    if not (project.is_file() and (checkout / "cache" / "README.md").is_file()):
+        return None
+    try:
+        name = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("name")
+    except ValueError:
+        return None
+    return checkout / "cache" if name == "neurodata-pipeline" else None

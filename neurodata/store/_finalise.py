@@ -1,0 +1,187 @@
+"""From committed shards to a finished store: sample table, schemes, Zarr metadata, and the manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.errors import StoreError
+from neurodata.storage import remove_leftovers, write_bytes
+from neurodata.store._commit import read_commit, remove_file
+from neurodata.store._layout import (
+    COMMITS,
+    FORMAT_VERSION,
+    MANIFEST,
+    ZARR,
+    ArrayLayout,
+    check_scheme_name,
+    commit_path,
+    files_below,
+)
+from neurodata.store._manifest import manifest_bytes
+from neurodata.store._records import PARTITIONS, Counts, Json, SchemeIndex, StoreHead
+from neurodata.store._table import SampleTable
+
+
+def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str, SchemeIndex]) -> None:
+    """Finish a store whose shards are all committed.
+
+    May be killed at any moment and run again: the store has no manifest until all else is in place, and the
+    bytes depend on the arguments and the shards alone. Files of an earlier plan and left-overs of killed runs
+    are removed.
+
+    Parameters
+    ----------
+    folder
+        The store.
+    head
+        What the store is; its layout is the one that the shards were written with.
+    n_shards
+        Number of shards; all but the last are full.
+    schemes
+        Name to indices of the samples in the order of the shards.
+
+    Raises
+    ------
+    StoreError
+        When a commit is missing or does not fit, keys are not unique, a target is not one of the classes, events
+        are not conserved, or a scheme has indices that do not exist or are in two partitions.
+    StorageError
+        When a file cannot be written.
+    """
+    # zarr-python takes long to import, and reading does without it.
+    from neurodata.store._zarr import zarr_files
+
+    commits = [_checked_commit(folder, shard, n_shards, head.layout) for shard in range(n_shards)]
+    table = _sample_table(commits, head, folder)
+    for name, scheme in schemes.items():
+        _check_scheme(name, scheme, table)
+    total = sum((Counts(**commit["counts"]) for commit in commits), Counts())
+    total.check(folder)
+    small = zarr_files(head, table, schemes)
+    manifest = manifest_bytes(
+        {
+            "version": FORMAT_VERSION,
+            **head.to_json(),
+            "n_samples": len(table),
+            "n_shards": n_shards,
+            "counts": total.to_json(),
+            "schemes": {name: _scheme_entry(scheme) for name, scheme in schemes.items()},
+            "files": _small_entries(small) | _shard_entries(folder, commits),
+        }
+    )
+    _replace(folder, small, {commit["file"] for commit in commits}, n_shards, manifest)
+
+
+def _checked_commit(folder: Path, shard: int, n_shards: int, layout: ArrayLayout) -> Json:
+    commit = read_commit(folder, shard)
+    path = folder / commit_path(shard)
+    if commit["layout"] != layout.to_json():
+        raise StoreError(
+            f"{path}: written in the layout {commit['layout']}; expected {layout.to_json()}; prepare again"
+        )
+    n_samples = len(commit["samples"])
+    if shard < n_shards - 1 and n_samples != layout.samples_per_shard:
+        raise StoreError(f"{path}: {n_samples} samples; every shard but the last has {layout.samples_per_shard}")
+    shard_path = folder / commit["file"]
+    try:
+        size_bytes = shard_path.stat().st_size
+    except OSError as error:
+        raise StoreError(f"{shard_path}: {error.strerror}; run `neurodata prepare` again") from error
+    if size_bytes != commit["size_bytes"]:
+        raise StoreError(
+            f"{shard_path}: {size_bytes} bytes; its commit record says {commit['size_bytes']}; "
+            "run `neurodata prepare` again"
+        )
+    return commit
+
+
+def _sample_table(commits: list[Json], head: StoreHead, folder: Path) -> SampleTable:
+    samples = [sample for commit in commits for sample in commit["samples"]]
+    if not samples:
+        raise StoreError(f"{folder}: no samples; a store has at least one")
+    first_of: dict[str, int] = {}
+    for index, sample in enumerate(samples):
+        if first_of.setdefault(sample["key"], index) != index:
+            raise StoreError(f"{folder}: samples {first_of[sample['key']]} and {index} share the key {sample['key']!r}")
+        if head.classes and not 0 <= sample["target"] < len(head.classes):
+            raise StoreError(
+                f"{folder}: sample {sample['key']!r} has target {sample['target']}, of {len(head.classes)} classes"
+            )
+    shard, start = np.divmod(np.arange(len(samples), dtype=np.int64), head.layout.samples_per_shard)
+    return SampleTable(
+        keys=tuple(sample["key"] for sample in samples),
+        groups=tuple(sample["group"] for sample in samples),
+        targets=_column(samples, "target"),
+        n_events=_column(samples, "n_events"),
+        duration_us=_column(samples, "duration_us"),
+        shard=shard,
+        start=start,
+        stop=start + 1,
+        n_steps=np.full(len(samples), head.layout.array.shape[0] if head.layout.array.shape else 1, np.int64),
+    )
+
+
+def _column(samples: list[Json], name: str) -> NDArray[np.int64]:
+    return np.array([sample[name] for sample in samples], dtype=np.int64)
+
+
+def _check_scheme(name: str, scheme: SchemeIndex, table: SampleTable) -> None:
+    check_scheme_name(name)
+    for partition in PARTITIONS:
+        indices = scheme[partition]
+        if indices.dtype != np.int64 or indices.ndim != 1:
+            raise StoreError(f"scheme {name}: {partition} is {indices.dtype} {indices.shape}; expected int64 [n]")
+        if len(indices) and (indices.min() < 0 or indices.max() >= len(table)):
+            raise StoreError(f"scheme {name}: {partition} has an index outside 0 to {len(table) - 1}")
+        unique, n_times = np.unique(indices, return_counts=True)
+        if len(unique) != len(indices):
+            raise StoreError(f"scheme {name}: {partition} has the sample {table.keys[unique[n_times > 1][0]]!r} twice")
+    for one, other in combinations(PARTITIONS, 2):
+        shared = np.intersect1d(scheme[one], scheme[other])
+        if len(shared):
+            raise StoreError(f"scheme {name}: sample {table.keys[shared[0]]!r} is in both {one} and {other}")
+
+
+def _scheme_entry(scheme: SchemeIndex) -> Json:
+    return {
+        "description": scheme.description,
+        "sha256": scheme.sha256,
+        "counts": {partition: len(scheme[partition]) for partition in PARTITIONS},
+    }
+
+
+def _small_entries(small: Mapping[str, bytes]) -> dict[str, Json]:
+    return {path: _entry(content) for path, content in small.items()}
+
+
+def _shard_entries(folder: Path, commits: list[Json]) -> dict[str, Json]:
+    entries = {}
+    for shard, commit in enumerate(commits):
+        entries[commit["file"]] = {"size_bytes": commit["size_bytes"], "sha256": commit["sha256"]}
+        entries[commit_path(shard)] = _entry((folder / commit_path(shard)).read_bytes())
+    return entries
+
+
+def _entry(content: bytes) -> Json:
+    return {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _replace(folder: Path, small: Mapping[str, bytes], shard_files: set[str], n_shards: int, manifest: bytes) -> None:
+    """Bring the folder to exactly the files of the manifest; the manifest goes first and comes back last."""
+    path = folder / MANIFEST
+    if not path.is_file() or path.read_bytes() != manifest:
+        remove_file(path)
+    kept = {*small, *shard_files, *map(commit_path, range(n_shards))}
+    for file in files_below(folder, ZARR, COMMITS):
+        if file not in kept:
+            remove_file(folder / file)
+    remove_leftovers(folder)
+    for file, content in small.items():
+        write_bytes(folder / file, content)
+    write_bytes(path, manifest)

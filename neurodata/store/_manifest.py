@@ -1,0 +1,65 @@
+"""The manifest: what a finished store is and the sha256 of each of its files; written last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from neurodata.errors import StorageError, StoreError, StoreNotFoundError
+from neurodata.store._layout import FORMAT_VERSION, MANIFEST
+from neurodata.store._records import Json, StoreHead, check_seal, parse, seal
+
+SEAL = "sha256"
+
+ENTRIES = {"n_samples", "n_shards", "counts", "schemes", "files", *(entry.name for entry in fields(StoreHead))}
+
+
+def manifest_bytes(manifest: Mapping[str, object]) -> bytes:
+    """The manifest as a file: indented JSON with its own hash."""
+    return seal(manifest, SEAL)
+
+
+def read_manifest(folder: Path) -> Json:
+    """The manifest of a finished store.
+
+    Raises
+    ------
+    StoreNotFoundError
+        When there is no such folder, or nothing of a store in it.
+    StoreError
+        When the store is unfinished, of another format version, or the manifest is damaged.
+    StorageError
+        When the file cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise _no_manifest(folder) from None
+    except NotADirectoryError:
+        raise StoreNotFoundError(f"{folder}: a file; a store is a folder with {MANIFEST}") from None
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
+    manifest = parse(raw, path)
+    if manifest.get("version") != FORMAT_VERSION:
+        raise StoreError(
+            f"{path}: format version {manifest.get('version')!r}; this release reads version {FORMAT_VERSION}: "
+            "upgrade with `pip install --upgrade neurodata-pipeline`"
+        )
+    check_seal(manifest, SEAL, path)
+    missing = ENTRIES - manifest.keys()
+    if missing:
+        raise StoreError(f"{path}: the entries {', '.join(sorted(missing))} are missing; prepare the store again")
+    return manifest
+
+
+def _no_manifest(folder: Path) -> StoreNotFoundError | StoreError:
+    if not folder.is_dir():
+        return StoreNotFoundError(f"{folder}: no such store; `neurodata prepare` makes it")
+    if not any(folder.iterdir()):
+        return StoreNotFoundError(f"{folder}: an empty folder; a store has {MANIFEST}")
+    return StoreError(
+        f"{folder}: the store is not finished ({MANIFEST} is missing); "
+        "`neurodata prepare` with the same arguments resumes it"
+    )

@@ -1,0 +1,203 @@
+"""Reading a finished store: the sample table and schemes at once, frames one sample at a time, without zarr-python."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.errors import NeurodataError, StorageError, StoreError
+from neurodata.steps import ArraySpec
+from neurodata.store._layout import MANIFEST, ZARR, ArrayLayout
+from neurodata.store._manifest import read_manifest
+from neurodata.store._records import PARTITIONS, Counts, Json, SchemeIndex, StoreHead
+from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, Shard
+from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable
+
+# Files are opened when first needed and kept, up to this many; macOS allows a process 256 by default.
+MAX_OPEN_SHARDS = 64
+
+
+class StoreReader:
+    """A finished store, opened for reading.
+
+    Threads may share a reader. It pickles as its path, and may be used on both sides of a fork. Reading writes
+    nothing into the store.
+
+    Parameters
+    ----------
+    path
+        The folder that holds manifest.json.
+
+    Attributes
+    ----------
+    path : Path
+        The folder, absolute.
+    manifest : dict
+        What manifest.json holds.
+    head : StoreHead
+        Dataset, recipe, source, classes, sensor and layout.
+    counts : Counts
+        Events read, encoded and dropped in the whole store.
+    array : ArraySpec
+        Shape, type and axes of one sample.
+    table : SampleTable
+        One row per sample; its arrays are read-only.
+    schemes : dict of str to SchemeIndex
+        Name to indices; the arrays are read-only.
+
+    Raises
+    ------
+    StoreNotFoundError
+        When there is no store at this path.
+    StoreError
+        When the store is unfinished, damaged or of a version that this release does not read.
+    StorageError
+        When a file cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+        self.manifest = read_manifest(self.path)
+        try:
+            self.head = StoreHead.from_json(self.manifest)
+            self.counts = Counts(**self.manifest["counts"])
+            self.table = self._read_table(self.manifest["n_samples"])
+            self.schemes = {name: self._read_scheme(name, entry) for name, entry in self.manifest["schemes"].items()}
+            layout = self.head.layout
+            sizes = [
+                self.manifest["files"][layout.shard_path(shard)]["size_bytes"]
+                for shard in range(self.manifest["n_shards"])
+            ]
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, NeurodataError):
+                raise
+            raise StoreError(f"{self.path / MANIFEST}: entry missing or of another type: {error}") from error
+        self.array = ArraySpec(layout.array.shape, layout.dtype, layout.array.axes)
+        # Indexes stay when their file is closed: 16 bytes a sample.
+        indexes: dict[int, NDArray[np.uint64]] = {}
+        self._shard = lru_cache(MAX_OPEN_SHARDS)(partial(_open_shard, self.path, layout, sizes, indexes))
+        self._closed = False
+
+    def read_into(self, index: int, out: NDArray[Any]) -> None:
+        """Read one sample into an array of the store's shape and type.
+
+        One read of one chunk, checked by its crc32c; into `out` itself where that is C-contiguous. After an
+        error the content of `out` is undefined.
+
+        Parameters
+        ----------
+        index
+            Row of the sample table, 0 to len(self) - 1.
+        out
+            Writable array of `array.shape` and `array.dtype`.
+
+        Raises
+        ------
+        StoreError
+            When the sample is damaged or its file missing; names the sample's key. Also after `close`.
+        StorageError
+            When the file cannot be read.
+        """
+        if not 0 <= index < len(self.table):
+            raise IndexError(f"{self.path}: sample {index}; there are {len(self.table)}")
+        if out.shape != self.array.shape or out.dtype != self.array.dtype or not out.flags.writeable:
+            raise ValueError(
+                f"out is {out.dtype} of shape {out.shape}, writable: {out.flags.writeable}; "
+                f"expected {self.array.dtype} of shape {self.array.shape}, writable"
+            )
+        if self._closed:
+            raise StoreError(f"{self.path}: the store was closed; open it again")
+        if not out.flags.c_contiguous:
+            out[...] = self.read(index)
+            return
+        shard, place = divmod(int(index), self.head.layout.samples_per_shard)
+        try:
+            self._shard(shard).read_into(place, out)
+        except DamageError as damage:
+            raise StoreError(
+                f"{self.path}: sample {self.table.keys[index]!r}: {damage}; `neurodata verify {self.path}` lists all "
+                f"damage, `neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
+            ) from damage
+        except OSError as error:
+            raise StorageError(
+                f"{self.path}: sample {self.table.keys[index]!r}: its file cannot be read ({error})"
+            ) from error
+
+    def read(self, index: int) -> NDArray[Any]:
+        """One sample as a new array of `array.shape` and `array.dtype`; see `read_into`."""
+        out = np.empty(self.array.shape, self.array.dtype)
+        self.read_into(index, out)
+        return out
+
+    def close(self) -> None:
+        """Close all files, each as soon as no other thread reads from it; reading afterwards is a StoreError."""
+        self._closed = True
+        self._shard.cache_clear()
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        layout = self.head.layout.array
+        kind = f"{self.head.source_kind}, partial" if self.head.partial else self.head.source_kind
+        return f"StoreReader({self.path} ({kind}): {len(self)} samples, {layout.dtype} {list(layout.shape)})"
+
+    def __reduce__(self) -> tuple[type[StoreReader], tuple[Path]]:
+        return StoreReader, (self.path,)
+
+    def _read_table(self, n_samples: int) -> SampleTable:
+        numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}
+        texts = {name: self._read_array(f"samples/{name}", np.uint8).reshape(n_samples, -1) for name in TEXT_COLUMNS}
+        return SampleTable.from_columns({**numbers, **texts})
+
+    def _read_scheme(self, name: str, entry: Json) -> SchemeIndex:
+        parts = {
+            partition: self._read_indices(f"schemes/{name}/{partition}", entry["counts"][partition])
+            for partition in PARTITIONS
+        }
+        return SchemeIndex(entry["description"], entry["sha256"], **parts)
+
+    def _read_indices(self, name: str, length: int) -> NDArray[np.int64]:
+        if length == 0:
+            return np.empty(0, np.int64)  # Zarr has no chunk, and so no file, for an empty array
+        array = self._read_array(name, np.int64)
+        if len(array) != length:
+            raise StoreError(f"{self.path}: {name} has {len(array)} entries; {MANIFEST} says {length}")
+        return array
+
+    def _read_array(self, name: str, dtype: type[np.generic]) -> NDArray[Any]:
+        """A small array: its only chunk, little-endian, without the crc32c (the manifest's sha256 says more)."""
+        chunk = "c/0/0" if dtype is np.uint8 else "c/0"
+        content = self._read_file(f"{ZARR}/{name}/{chunk}")
+        body = np.frombuffer(memoryview(content)[:-CRC_SIZE_BYTES], np.dtype(dtype).newbyteorder("<"))
+        return body.astype(dtype, copy=False)
+
+    def _read_file(self, file: str) -> bytes:
+        path = self.path / file
+        expected = self.manifest["files"][file]["sha256"]
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise StoreError(f"{path}: missing; `neurodata prepare` with the same arguments writes it again") from None
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != expected:
+            raise StoreError(
+                f"{path}: {len(content)} bytes of sha256 {found}; expected {expected}: damaged; "
+                f"`neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
+            )
+        return content
+
+
+def _open_shard(
+    folder: Path, layout: ArrayLayout, sizes: list[int], indexes: dict[int, NDArray[np.uint64]], number: int
+) -> Shard:
+    shard = Shard(folder / layout.shard_path(number), layout, sizes[number], indexes.get(number))
+    indexes[number] = shard.index
+    return shard

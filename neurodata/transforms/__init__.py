@@ -1,0 +1,1 @@
+"""One file per transform: a signal becomes another signal of the same kind."""

@@ -1,0 +1,1 @@
+"""Recipes that come with neurodata: one TOML file each, read by neurodata.recipe."""

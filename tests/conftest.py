@@ -1,0 +1,28 @@
+"""Settings of the whole suite: the same draws in every run, no deadlines on slow machines, no user folders touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("neurodata", deadline=None, derandomize=True)
+settings.load_profile("neurodata")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has a cache root of its own, made when something writes to it."""
+    monkeypatch.setenv("NEURODATA_CACHE", str(tmp_path_factory.getbasetemp() / "cache" / os.urandom(4).hex()))
+    monkeypatch.delenv("NEURODATA_PATH", raising=False)
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings; tests that need one skip where it is absent."""
+    folder = Path(os.environ.get("NEURODATA_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings at {folder} (set NEURODATA_TEST_DATA)")
+    return folder

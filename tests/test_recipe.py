@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from neurodata import registry
+from neurodata.encodings.event_frame import EventFrame
+from neurodata.errors import RecipeError, UnknownNameError
+from neurodata.recipe import load_recipe, recipe_names
+
+
+def write_recipe(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_dataset_has_a_recipe_of_its_name_and_every_recipe_parses() -> None:
+    assert registry.datasets.names() == recipe_names()
+    for name in recipe_names():
+        assert load_recipe(name).dataset == name
+
+
+def test_arguments_change_the_steps_that_have_them() -> None:
+    recipe = load_recipe("dvs-gesture", T=8, split_by="time", overrides={"event_frame": {"dtype": "uint8"}})
+    assert recipe.steps == (("event_frame", EventFrame(T=8, split_by="time", dtype="uint8")),)
+    assert recipe.array().shape == (8, 2, 128, 128)
+
+
+def test_names_may_be_written_with_underscores() -> None:
+    assert load_recipe("dvs_gesture").recipe_id == load_recipe("dvs-gesture").recipe_id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"T": 8},
+        {"split_by": "time"},
+        {"overrides": {"event_frame": {"dtype": "uint32"}}},
+        {"overrides": {"event_frame": {"overflow": "saturate"}}},
+    ],
+)
+def test_a_changed_parameter_changes_the_identity(change: dict) -> None:
+    assert load_recipe("dvs-gesture", **change).recipe_id != load_recipe("dvs-gesture").recipe_id
+
+
+def test_defaults_written_out_do_not_change_the_identity(tmp_path: Path) -> None:
+    path = write_recipe(
+        tmp_path,
+        """
+        dataset = "dvs-gesture"
+        samples_per_shard = 32
+        layout = "dense"
+        [[steps]]
+        overflow = "error"
+        name = "event_frame"
+        T = 16
+        """,
+    )
+    assert load_recipe("dvs-gesture", path).recipe_id == load_recipe("dvs-gesture").recipe_id
+
+
+def test_the_identity_is_the_one_that_stores_on_disk_carry() -> None:
+    """Golden: a change here orphans every store that users have; raise a version, and say so in the changelog."""
+    assert load_recipe("dvs-gesture").canonical() == {
+        "store_version": 1,
+        "dataset": {"name": "dvs-gesture", "version": 1},
+        "reader": {"name": "aedat31", "version": 1},
+        "steps": [
+            {
+                "name": "event_frame",
+                "version": 1,
+                "parameters": {"T": 16, "split_by": "count", "dtype": "uint16", "overflow": "error"},
+            }
+        ],
+        "layout": "dense",
+        "compression": "zstd",
+        "samples_per_shard": 32,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps = =", r"mine.toml: .*line 1"),
+        ('dataset = "dvs-gesture"', r"expected at least one \[\[steps\]\]"),
+        ('colour = 1\n[[steps]]\nname = "event_frame"\nT = 1', r"colour: unknown key; a recipe takes: dataset, layout"),
+        ('[[steps]]\nname = "event_frame"\nT = 1\nbins = 2', r"event_frame.bins: unknown key; event_frame takes: T, split_by"),
+        ('[[steps]]\nname = "event_frame"\nT = "8"', r"event_frame.T is '8': input should be a valid integer"),
+        ('[[steps]]\nname = "event_frame"\nT = 1\nsplit_by = "phase"', r"event_frame.split_by is 'phase': .*'count' or 'time'"),
+        ('[[steps]]\nname = "event_frame"\nT = 0', r"T is 0; expected at least 1"),
+        ('[[steps]]\nname = "event_frame"', r"event_frame: .*T"),
+        ('[[steps]]\nname = "event_frames"\nT = 1', r"no step 'event_frames'; there is .*event_frame"),
+        ('dataset = "n-mnist"\n[[steps]]\nname = "event_frame"\nT = 1', r"is a recipe for n-mnist, not for dvs-gesture"),
+        ('samples_per_shard = 0\n[[steps]]\nname = "event_frame"\nT = 1', r"samples_per_shard is 0"),
+        ('[[steps]]\nname = "event_frame"\nT = 1\n[[steps]]\nname = "event_frame"\nT = 1', r"takes EventArray, but .*ndarray"),
+    ],
+)  # fmt: skip
+def test_a_wrong_recipe_is_refused_with_place_and_way_out(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("dvs-gesture", write_recipe(tmp_path, text))
+
+
+def test_unknown_names_list_what_there_is() -> None:
+    with pytest.raises(UnknownNameError, match="dvs-gesture"):
+        load_recipe("dvs-gestures")
+    with pytest.raises(RecipeError, match="neither a readable file nor one of dvs-gesture"):
+        load_recipe("dvs-gesture", "missing.toml")
+    with pytest.raises(RecipeError, match=r"no step 'voxel' to set bins of; the steps are event_frame"):
+        load_recipe("dvs-gesture", overrides={"voxel": {"bins": 5}})
