@@ -151,10 +151,10 @@ def _parse_row(path: Path, number: int, line: str) -> tuple[int, int, int]:
         raise FormatError(f"{path}: line {number} is {line!r}; expected three whole numbers: {LABEL_HEADER}") from None
     if not 1 <= label <= len(DvsGesture.classes):
         raise FormatError(f"{path}: line {number}: class {label}; expected 1 to {len(DvsGesture.classes)}")
-    if start_us < 0 or stop_us < start_us:
+    if not 0 <= start_us <= stop_us:
         raise FormatError(
-            f"{path}: line {number}: the gesture ends at {stop_us} us, before it starts at {start_us} us; "
-            "the file is damaged: unpack it again, or correct the row"
+            f"{path}: line {number}: from {start_us} to {stop_us} us is no interval: it ends before it starts, or "
+            "starts before zero; the file is damaged: unpack it again, or correct the row"
         )
     return label, start_us, stop_us
 

@@ -92,12 +92,10 @@ def _decode(
         m = min(s.slots_left, (4 * len(words) - at) // EVENT_BYTES, len(t) - n)
         if m == 0 and s.slots_left:
             break
-        i = at // 4
-        before = n
-        signs = np.int64(0)
-        for k in range(i, i + 2 * m, 2):
+        before, base_us, signs = n, s.base_us, np.int64(0)
+        for k in range(at // 4, at // 4 + 2 * m, 2):
             event, time = np.int64(words[k]), np.int64(words[k + 1])
-            t[n] = s.base_us + time
+            t[n] = base_us + time
             x[n] = event >> 17
             y[n] = (event >> 2) & 0x7FFF
             p[n] = (event >> 1) & 1

@@ -90,17 +90,18 @@ def _decode(
     markers = state[0].markers
     at = 0
     n = 0
-    while n < len(t) and at + EVENT_BYTES <= len(raw):
-        row = raw[at + 1]
-        is_marker = int(row == MARKER_Y)
-        markers += is_marker
-        t[n] = MARKER_US * markers + (
-            np.int64(raw[at + 2] & 0x7F) << 16 | np.int64(raw[at + 3]) << 8 | np.int64(raw[at + 4])
-        )
-        x[n] = raw[at]
-        y[n] = row
-        p[n] = raw[at + 2] >> 7
-        n += 1 - is_marker
+    # Every record takes at most one place: so many fit, and after markers the rest is tried again.
+    while (m := min(len(t) - n, (len(raw) - at) // EVENT_BYTES)) > 0:
+        for at in range(at, at + EVENT_BYTES * m, EVENT_BYTES):
+            row = raw[at + 1]
+            is_marker = int(row == MARKER_Y)
+            markers += is_marker
+            time = np.int64(raw[at + 2] & 0x7F) << 16 | np.int64(raw[at + 3]) << 8 | np.int64(raw[at + 4])
+            t[n] = MARKER_US * markers + time
+            x[n] = raw[at]
+            y[n] = row
+            p[n] = raw[at + 2] >> 7
+            n += 1 - is_marker
         at += EVENT_BYTES
     if 0 < state[0].bytes_left - at < EVENT_BYTES:
         state[0].damage = TRUNCATED

@@ -132,7 +132,7 @@ class Loader:
         self.threads = threads or min(MOST_THREADS, _processors())
         self.device = device
         self._ranks = (rank, world_size)
-        self._seed = seed
+        self._seed_given = self._seed = seed
         self._seed_to_check = seed is None and bool(shuffle or transform or batch_transform)
         self._next = self._reached = _Place(epoch=0)
         self._iterations = 0
@@ -199,11 +199,11 @@ class Loader:
         self._check_global_batch(state["global_batch"], self._world())
         if state["n_samples"] != len(self.split):
             raise LoaderError(
-                f"the state was saved with {state['n_samples']} samples, this split has {len(self.split)}: {self.split!r}"
+                f"the state was saved with {state['n_samples']} samples, there are {len(self.split)} in {self.split!r}"
             )
-        if self._seed is not None and self._seed != state["seed"]:
+        if self._seed_given not in (None, state["seed"]):
             raise LoaderError(
-                f"the state was saved with seed {state['seed']}, this loader has seed {self._seed}; "
+                f"the state was saved with seed {state['seed']}, this loader was made with seed {self._seed_given}; "
                 "make it with that seed, or with seed=None"
             )
         if not 0 <= state["batches"] <= len(self) or state["epoch"] < 0:

@@ -118,7 +118,7 @@ def class_indices(wanted: Sequence[str | int], classes: Sequence[str]) -> tuple[
         When none is wanted, or one twice.
     """
     if isinstance(wanted, str) or not wanted:
-        raise LoaderError(f'classes={wanted!r}: expected a list of names or indices, such as ["{classes[0]}", 1]')
+        raise LoaderError(f"classes={wanted!r}: expected a list of names or indices; there is {_listed(classes)}")
     indices = tuple(_class_index(one, classes) for one in wanted)
     if len(set(indices)) != len(indices):
         raise LoaderError(f"classes={list(wanted)!r}: a class is named twice")
@@ -128,10 +128,13 @@ def class_indices(wanted: Sequence[str | int], classes: Sequence[str]) -> tuple[
 def _class_index(wanted: str | int, classes: Sequence[str]) -> int:
     if isinstance(wanted, str) and wanted in classes:
         return classes.index(wanted)
-    if not isinstance(wanted, str | bool) and 0 <= operator.index(wanted) < len(classes):
-        return operator.index(wanted)
-    listed = ", ".join(f"{index} {name}" for index, name in enumerate(classes))
-    raise UnknownNameError(f"no class {wanted!r}; there is {listed}")
+    if isinstance(wanted, int | np.integer) and not isinstance(wanted, bool) and 0 <= wanted < len(classes):
+        return int(wanted)
+    raise UnknownNameError(f"no class {wanted!r}; there is {_listed(classes)}")
+
+
+def _listed(classes: Sequence[str]) -> str:
+    return ", ".join(f"{index} {name}" for index, name in enumerate(classes)) or "none: the store has no classes"
 
 
 def _by_class_and_hash(labels: NDArray[np.int64], keys: Sequence[str]) -> NDArray[np.int64]:

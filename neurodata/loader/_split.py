@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurodata.loader._decode import SampleTransform
 from neurodata.loader._dtype import check_counts
 from neurodata.loader._errors import LoaderError
-from neurodata.loader._decode import SampleTransform
 from neurodata.loader._loader import BatchTransform, Loader
-from neurodata.store import StoreReader
+from neurodata.store import StoreHead, StoreReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
     indices
         Which of its samples, int64 [n].
     kept
-        Which of its classes, in the order of the labels; the samples have no others.
+        Which of its classes, in the order of the labels; the samples have no others. Where the store has no classes
+        this is empty and labels are its targets.
     origin
         Partition and scheme.
     """
@@ -99,9 +100,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         self.kept = kept
         self.origin = origin
         self.classes: tuple[str, ...] = tuple(store.head.classes[index] for index in kept)
-        label_of = np.full(len(store.head.classes), -1, dtype=np.int64)
-        label_of[list(kept)] = np.arange(len(kept))
-        self.labels: NDArray[np.int64] = label_of[store.table.targets[indices]]
+        self.labels = _labels(store.table.targets[indices], kept)
 
     def __reduce__(self) -> tuple[type[Split], tuple[StoreReader, NDArray[np.int64], tuple[int, ...], Origin]]:
         return Split, (self.store, self.indices, self.kept, self.origin)
@@ -162,8 +161,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             positions = np.array([i for i in range(len(self)) if which(self.row(i))], dtype=np.int64)
         else:
             positions = self._positions(np.asarray(which))
-        origin = Origin(self.origin.partition, self.origin.scheme, self.origin.fold, self.origin.val, selected=True)
-        return Split(self.store, self.indices[positions], self.kept, origin)
+        return Split(self.store, self.indices[positions], self.kept, replace(self.origin, selected=True))
 
     def loader(
         self,
@@ -215,6 +213,18 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         return np.array([self._position(int(i)) for i in which], dtype=np.int64)
 
     def __repr__(self) -> str:
-        head = self.store.head
-        loud = "TWIN " * (head.source_kind == "twin") + "PARTIAL " * head.partial
-        return f"Split({loud}{head.dataset}: {self.origin}; {len(self)} samples, {len(self.classes)} classes)"
+        return f"Split({title(self.store.head)}: {self.origin}; {len(self)} samples, {len(self.classes)} classes)"
+
+
+def title(head: StoreHead) -> str:
+    """The dataset's name, and in capitals what a result on it must not be taken for."""
+    kind = {"published": "", "folder": " FOLDER", "twin": " TWIN"}[head.source_kind]
+    return f"{head.dataset}{kind}{' PARTIAL' * head.partial}"
+
+
+def _labels(targets: NDArray[np.int64], kept: tuple[int, ...]) -> NDArray[np.int64]:
+    if not kept:
+        return targets
+    label_of = np.empty(max(kept) + 1, dtype=np.int64)
+    label_of[list(kept)] = np.arange(len(kept))
+    return label_of[targets]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import StoreError, UnknownNameError
+from neurodata.errors import UnknownNameError
 from neurodata.loader._errors import LoaderError
 from neurodata.loader._select import carve, check_fold, class_indices, fold_numbers
-from neurodata.loader._split import Origin, Split
+from neurodata.loader._split import Origin, Split, title
 from neurodata.store import StoreReader
 
 PARTITIONS = ("train", "validation", "test")
@@ -18,6 +19,15 @@ PARTITIONS = ("train", "validation", "test")
 
 class Store(StoreReader):
     """A finished store; `store["train"]` is a split by its default scheme."""
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        return Store, (self.path,)
+
+    def __repr__(self) -> str:
+        frames = f"{self.array.dtype} {list(self.array.shape)}"
+        return (
+            f"Store({title(self.head)}: {len(self)} samples, {frames}, schemes {', '.join(self.schemes)}; {self.path})"
+        )
 
     def __getitem__(self, partition: str) -> Split:
         return self.split(partition)
@@ -62,8 +72,8 @@ class Store(StoreReader):
         if partition not in PARTITIONS:
             raise UnknownNameError(f"no partition {partition!r}; there is {', '.join(PARTITIONS)}")
         scheme = self._scheme_name(scheme)
-        origin = Origin(partition, scheme, None if fold is None else (int(fold[0]), int(fold[1])), val)
         indices = self._partitions(scheme, fold, val)[partition]
+        origin = Origin(partition, scheme, fold, val)
         kept = tuple(range(len(self.head.classes)))
         if classes is not None:
             kept = class_indices(classes, self.head.classes)
@@ -74,9 +84,9 @@ class Store(StoreReader):
 
     def _scheme_name(self, scheme: str | None) -> str:
         if scheme is None:
-            return "official" if "official" in self.schemes else next(iter(self.schemes))
+            scheme = "official" if "official" in self.schemes else next(iter(self.schemes), "official")
         if scheme not in self.schemes:
-            raise UnknownNameError(f"{self.path}: no scheme {scheme!r}; there is {', '.join(self.schemes)}")
+            raise UnknownNameError(f"{self.path}: no scheme {scheme!r}; there is {', '.join(self.schemes) or 'none'}")
         return scheme
 
     def _partitions(self, scheme: str, fold: tuple[int, int] | None, val: str | None) -> dict[str, NDArray[np.int64]]:

@@ -28,7 +28,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import avg_pool2d
 
 from neurodata.errors import RecipeError, SignalError
 from neurodata.models import spikingjelly
@@ -163,8 +163,8 @@ class CSNN(nn.Module):
     def _input(self, counts: Tensor) -> Tensor:
         frames = counts.flatten(0, 1)
         if self.pooling > 1:
-            frames = functional.avg_pool2d(frames, self.pooling, ceil_mode=True, divisor_override=1)
-        frames = frames.log1p().unflatten(0, counts.shape[:2])
+            frames = avg_pool2d(frames, self.pooling, ceil_mode=True, divisor_override=1)
+        frames = frames.log1p().view(*counts.shape[:3], *frames.shape[2:])  # [T, B, C, h, w]
         slow = [torch.stack(trace(frames)) for trace in self.traces]
         return _each_step(self.scale, torch.cat([frames, *slow], dim=2))
 
@@ -176,7 +176,7 @@ def _conv(n_in: int, n_out: int, kernel: int, stride: int) -> nn.Sequential:
 
 def _lif(n_channels: int, chosen: Parameters) -> nn.Module:
     neuron: nn.Module = spikingjelly("neuron").ParametricLIFNode(
-        decay_input=False,
+        decay_input=True,
         v_threshold=float(chosen.v_threshold),
         v_reset=None if chosen.v_reset is None else float(chosen.v_reset),
         surrogate_function=spikingjelly("surrogate").ATan(),
@@ -193,4 +193,4 @@ def _lif(n_channels: int, chosen: Parameters) -> nn.Module:
 def _each_step(module: nn.Module, sequence: Tensor) -> Tensor:
     """Apply a module without memory to all time steps of [T, B, ...] at once."""
     output: Tensor = module(sequence.flatten(0, 1))
-    return output.unflatten(0, sequence.shape[:2])
+    return output.view(*sequence.shape[:2], *output.shape[1:])

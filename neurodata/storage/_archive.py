@@ -164,7 +164,7 @@ class _Unpacking:
     def _parts(self, member: Member) -> list[str]:
         """Where a member goes, below the folder."""
         if member.kind not in ("file", "folder"):
-            raise self._refused(f"is a {member.kind}")
+            raise self._refused(f"is {member.kind}")
         name = member.name.replace("\\", "/")  # some Windows tools write these, against the specification
         if name.startswith("/") or re.match(r"[A-Za-z]:", name):
             raise self._refused("has an absolute path")

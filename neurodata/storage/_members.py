@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import gzip
+import io
 import stat
+import struct
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, BinaryIO, Literal
-from zipfile import ZipFile, ZipInfo
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 _BLOCK_BYTES = 512
+_LONGEST_END_RECORD_BYTES = 22 + 0xFFFF  # with the comment
 # Extended headers hold names; tarfile would read one of any declared size into memory.
 _LONGEST_EXTENDED_HEADER_BYTES = 1 << 20
 _EXTENDED = frozenset(
     {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
 )
 _TAR_KINDS = {
-    tarfile.SYMTYPE: "symbolic link",
-    tarfile.LNKTYPE: "hard link",
-    tarfile.CHRTYPE: "character device",
-    tarfile.BLKTYPE: "block device",
-    tarfile.FIFOTYPE: "named pipe",
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.CHRTYPE: "a character device",
+    tarfile.BLKTYPE: "a block device",
+    tarfile.FIFOTYPE: "a named pipe",
 }
 
 ArchiveKind = Literal["zip", "tar", "tar.gz"]
@@ -66,9 +69,10 @@ def archive_kind(head: bytes) -> ArchiveKind | None:
 def zip_members(raw: BinaryIO) -> list[Member]:
     """Members in the order of the central directory."""
     archive = ZipFile(raw)
+    entries = archive.infolist()
+    _check_count(raw, len(entries))
     return [
-        Member(entry.filename, _zip_kind(entry), entry.file_size, partial(archive.open, entry))
-        for entry in archive.infolist()
+        Member(entry.filename, _zip_kind(entry), entry.file_size, partial(archive.open, entry)) for entry in entries
     ]
 
 
@@ -78,19 +82,30 @@ def tar_members(raw: BinaryIO, *, gzipped: bool) -> Iterator[Member]:
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictHeader) as archive:
         for entry in archive:
             kind = "file" if entry.isreg() else "folder" if entry.isdir() else None
-            kind = kind or _TAR_KINDS.get(entry.type, f"entry of type {entry.type!r}")
+            kind = kind or _TAR_KINDS.get(entry.type, f"an entry of type {entry.type!r}")
             yield Member(entry.name, kind, entry.size, partial(_extract, archive, entry))
     # The checksum of a gzip stream stands behind the last member.
     while stream.read(1 << 20):
         pass
 
 
+def _check_count(raw: BinaryIO, n_found: int) -> None:
+    """Compare with the end record: zipfile does not notice when damage hides some of the members."""
+    size_bytes = raw.seek(0, io.SEEK_END)
+    raw.seek(max(0, size_bytes - _LONGEST_END_RECORD_BYTES))
+    tail = raw.read()
+    (n_declared,) = struct.unpack_from("<H", tail, tail.rfind(b"PK\x05\x06") + 10)
+    # 65535 says that the number stands elsewhere (ZIP64).
+    if n_declared not in (0xFFFF, n_found & 0xFFFF):
+        raise BadZipFile(f"{n_found} members are listed, but the end record says {n_declared}")
+
+
 def _zip_kind(entry: ZipInfo) -> str:
     if entry.flag_bits & 1:
-        return "encrypted file"
+        return "an encrypted file"
     mode = stat.S_IFMT(entry.external_attr >> 16)
     if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "symbolic link" if mode == stat.S_IFLNK else "special file"
+        return "a symbolic link" if mode == stat.S_IFLNK else "a special file"
     return "folder" if entry.is_dir() else "file"
 
 

@@ -115,4 +115,5 @@ class Part:
             note = read_json(self._note_path)
         except StorageError:
             return {}  # without it the part can still be continued: the checksum decides
-        return note if isinstance(note, dict) else {}
+        entries = note.items() if isinstance(note, dict) else ()
+        return {name: value for name, value in entries if isinstance(value, str)}

@@ -110,10 +110,11 @@ def read_commit(folder: Path, shard: int) -> Json:
         raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
     record = parse(raw, path)
     check_seal(record, SEAL, path)
-    if (record["version"], record["shard"]) != (FORMAT_VERSION, shard):
+    found = record.get("version"), record.get("shard")
+    if found != (FORMAT_VERSION, shard):
         raise StoreError(
-            f"{path}: of shard {record['shard']} in format version {record['version']}; "
-            f"expected shard {shard} in version {FORMAT_VERSION}"
+            f"{path}: format version {found[0]}, shard {found[1]}; expected version {FORMAT_VERSION}, shard {shard}; "
+            "run `neurodata prepare` again"
         )
     return record
 

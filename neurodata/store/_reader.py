@@ -120,13 +120,11 @@ class StoreReader:
             self._shard(shard).read_into(place, out)
         except DamageError as damage:
             raise StoreError(
-                f"{self.path}: sample {self.table.keys[index]!r}: {damage}; `neurodata verify {self.path}` lists all "
-                f"damage, `neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
+                f"sample {self.table.keys[index]!r}: {damage}; `neurodata verify {self.path}` lists all damage, "
+                f"`neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
             ) from damage
         except OSError as error:
-            raise StorageError(
-                f"{self.path}: sample {self.table.keys[index]!r}: its file cannot be read ({error})"
-            ) from error
+            raise StorageError(f"sample {self.table.keys[index]!r} of {self.path} cannot be read: {error}") from error
 
     def read(self, index: int) -> NDArray[Any]:
         """One sample as a new array of `array.shape` and `array.dtype`; see `read_into`."""

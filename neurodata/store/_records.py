@@ -80,10 +80,10 @@ class Counts:
     def to_json(self) -> Json:
         """The counts as the store's JSON files hold them."""
         return {
-            "read": self.read,
-            "encoded": self.encoded,
-            "dropped": dict(self.dropped),
-            "notes": dict(self.notes),
+            "read": int(self.read),
+            "encoded": int(self.encoded),
+            "dropped": {reason: int(n) for reason, n in self.dropped.items()},
+            "notes": {reason: int(n) for reason, n in self.notes.items()},
         }
 
 
@@ -167,7 +167,7 @@ def parse(raw: bytes, path: Path) -> Json:
     try:
         record = json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: not a whole JSON file ({error})") from error
+        raise StoreError(f"{path}: not a whole JSON file ({error}): damaged; prepare again") from error
     if not isinstance(record, dict):
         raise StoreError(f"{path}: holds a JSON {type(record).__name__}; expected an object")
     return record
@@ -178,7 +178,9 @@ def check_seal(record: Json, name: str, path: Path) -> None:
     rest = {key: entry for key, entry in record.items() if key != name}
     expected = _hash(rest)
     if record.get(name) != expected:
-        raise StoreError(f"{path}: says {name} {record.get(name)}, but its content has {expected}: damaged or edited")
+        raise StoreError(
+            f"{path}: says {name} {record.get(name)}, but its content has {expected}: damaged or edited; prepare again"
+        )
 
 
 def _hash(record: Mapping[str, Any]) -> str:

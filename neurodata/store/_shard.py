@@ -135,7 +135,7 @@ class Shard:
 
     def _read_checked(self, offset: int, chunk: NDArray[np.uint8]) -> None:
         crc = np.empty(CRC_SIZE_BYTES, np.uint8)
-        self._file.read_into(offset, [chunk, crc])
+        self._file.read_into(offset, [chunk.data, crc.data])
         found, expected = google_crc32c.value(chunk), int.from_bytes(crc.tobytes(), "little")
         if found != expected:
             stop = offset + len(chunk) + CRC_SIZE_BYTES
@@ -178,7 +178,7 @@ class RandomAccess:
         self.size_bytes = os.fstat(self._file.fileno()).st_size
         self._lock = threading.Lock()
 
-    def read_into(self, offset: int, buffers: list[NDArray[np.uint8]]) -> None:
+    def read_into(self, offset: int, buffers: list[memoryview]) -> None:
         """Fill the buffers, one after the other, from `offset` on; DamageError where the file ends before."""
         n_wanted = sum(map(len, buffers))
         n_read = self._read(offset, buffers)
@@ -190,15 +190,15 @@ class RandomAccess:
         if n_read != n_wanted:
             raise DamageError(f"{self.path}: the file ends at byte {offset}; expected {n_wanted} more")
 
-    def _read(self, offset: int, buffers: list[NDArray[np.uint8]]) -> int:
+    def _read(self, offset: int, buffers: list[memoryview]) -> int:
         if hasattr(os, "preadv"):
             return os.preadv(self._file.fileno(), buffers, offset)
         with self._lock:
             self._file.seek(offset)
-            return self._file.readinto(buffers[0].data)
+            return self._file.readinto(buffers[0])
 
 
-def _rest(buffers: list[NDArray[np.uint8]], n_filled: int) -> list[NDArray[np.uint8]]:
+def _rest(buffers: list[memoryview], n_filled: int) -> list[memoryview]:
     rest = []
     for buffer in buffers:
         if n_filled < len(buffer):

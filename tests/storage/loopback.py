@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,10 +46,8 @@ class Handler(BaseHTTPRequestHandler):
         self.loopback.asked.append(Asked(self.path, self.headers["Range"], self.headers["If-Range"]))
         answers = self.loopback.answers[self.path]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             answer(self)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
         self.close_connection = True
 
     def start(self) -> int:
@@ -66,7 +65,9 @@ class Handler(BaseHTTPRequestHandler):
         """Keep the test output clean."""
 
 
-def serve(content: bytes, etag: str | None = '"v1"', cut: int | None = None, stall: bool = False, **headers: str) -> Answer:
+def serve(
+    content: bytes, etag: str | None = '"v1"', cut: int | None = None, stall: bool = False, **headers: str
+) -> Answer:
     """A right answer to any Range and If-Range; `cut`: no more than so many bytes of it; `stall`: then silence."""
 
     def answer(handler: Handler) -> None:

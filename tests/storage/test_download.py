@@ -82,7 +82,9 @@ def test_server_that_never_answers_is_given_up(server: Loopback, target: Path) -
 
 def test_later_run_goes_on_where_an_earlier_one_gave_up(server: Loopback, target: Path) -> None:
     url = server.url("file", serve(CONTENT, cut=1000), fixed(500))
-    with pytest.raises(DownloadError, match=r"500 Internal Server Error.*\n1,000 bytes are kept in gestures.tar.gz.part"):
+    with pytest.raises(
+        DownloadError, match=r"500 Internal Server Error.*\n1,000 bytes are kept in gestures.tar.gz.part"
+    ):
         fetch(target, url)
     assert visible(target) == ["gestures.tar.gz.part", "gestures.tar.gz.part.json"]
     url = server.url("file", serve(CONTENT))
@@ -248,7 +250,9 @@ def test_part_from_one_address_is_continued_from_the_next(server: Loopback, targ
 
 def test_202_without_bytes_is_explained(server: Loopback, target: Path) -> None:
     url = server.url("figshare/ndownloader/files/1", fixed(202, Content_Length=0))
-    with pytest.raises(DownloadError, match=r"202 Accepted: a challenge that only browsers pass.*api\.figshare\.com/v2"):
+    with pytest.raises(
+        DownloadError, match=r"202 Accepted: a challenge that only browsers pass.*api\.figshare\.com/v2"
+    ):
         fetch(target, url)
     assert len(server.asked) == 1
 
@@ -310,7 +314,7 @@ def test_redirect_is_followed_with_its_range(server: Loopback, target: Path) -> 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "http://[bad"])
 def test_redirect_to_anything_but_http_is_refused(server: Loopback, target: Path, location: str) -> None:
-    with pytest.raises(DownloadError, match="302|not an address"):
+    with pytest.raises(DownloadError, match=r"302|not an address"):
         fetch(target, server.url("file", fixed(302, Location=location, Content_Length=0)))
     assert len(server.asked) == 1
 
@@ -326,7 +330,7 @@ def test_redirect_from_https_to_http_is_refused() -> None:
     from urllib.request import Request
 
     arguments: Any = (BytesIO(), 301, "Moved", Message(), "http://example.org/file")
-    with pytest.raises(RefusedError, match="301 redirects from https to http://example.org/file, which is not safe"):
+    with pytest.raises(RefusedError, match=r"301 redirects from https to http://example\.org/file, which is not safe"):
         _SafeRedirects().redirect_request(Request("https://example.org/file"), *arguments)
     assert _SafeRedirects().redirect_request(Request("http://example.org/file"), *arguments) is not None
 
@@ -338,7 +342,7 @@ def test_other_schemes_than_http_are_refused(target: Path, url: str) -> None:
 
 
 def test_no_address_says_what_to_do(target: Path) -> None:
-    with pytest.raises(DownloadError, match="no address is known(.|\n)*by hand"):
+    with pytest.raises(DownloadError, match=r"no address is known(.|\n)*by hand"):
         fetch(target)
 
 
@@ -377,7 +381,9 @@ download([sys.argv[1]], Path(sys.argv[2]), checksum=sys.argv[3], progress=tell)
 def test_full_disk_keeps_the_part(server: Loopback, target: Path, largest_file: Callable[[int], None]) -> None:
     url = server.url("file", serve(CONTENT))
     largest_file(300_000)
-    with pytest.raises(StorageError, match=r"gestures.tar.gz.part: cannot write: the file system takes no files of this"):
+    with pytest.raises(
+        StorageError, match=r"gestures.tar.gz.part: cannot write: the file system takes no files of this"
+    ):
         fetch(target, url)
     largest_file(10_000_000)
     assert part(target).read_bytes() == CONTENT[:300_000]

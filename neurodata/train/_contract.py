@@ -1,0 +1,69 @@
+"""What the training loop asks of a loader; `Split.loader(batch_size, batch_first=False)` offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from neurodata.errors import SignalError
+
+
+class Batch(Protocol):
+    """Unpacks as (frames, targets): counts [T, B, C, H, W] and class indices int64 [B]."""
+
+    @property
+    def valid(self) -> Tensor:
+        """Which samples count, bool [B]: False where one only fills up the batch."""
+        ...
+
+    @property
+    def batch_first(self) -> bool:
+        """Whether frames are [B, T, ...]; training needs False."""
+        ...
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Frames, then targets."""
+        ...
+
+
+class Loader(Protocol):
+    """Batches of one split; each `iter` is one epoch."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of the epoch that was set."""
+        ...
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next iteration be that epoch, counted from 0."""
+        ...
+
+    def state_dict(self) -> Any:
+        """Where the loader stands: a dictionary of numbers and strings."""
+        ...
+
+    def load_state_dict(self, state: Any) -> None:
+        """Go on from there; raises when the loader would not continue the same order."""
+        ...
+
+
+def unpack(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Frames [T, B, C, H, W], targets [B] and valid [B].
+
+    Raises
+    ------
+    SignalError
+        When the batch stands on the first axis: time and samples would be mixed up silently.
+    """
+    frames, targets = batch
+    if batch.batch_first or frames.ndim < 3 or frames.shape[1] != len(targets):
+        raise SignalError(
+            f"frames of the shape {list(frames.shape)} for {len(targets)} targets; expected time first, "
+            "[T, B, C, H, W]: make the loader with batch_first=False"
+        )
+    return frames, targets, batch.valid

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from neurodata import registry
+from neurodata.errors import SourceNotFoundError
+
+DATASET = registry.datasets["n-mnist"]
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_samples_are_files_in_an_order_that_no_listing_decides(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "Test/1/00003.bin", "Train/9/00002.bin", "Train/0/00010.bin", "Train/0/00009.bin", "Train/0/notes.txt"
+    )
+    samples = DATASET.samples(tmp_path)
+    assert [ref.key for ref in samples] == [
+        "Train/0/00009.bin", "Train/0/00010.bin", "Train/9/00002.bin", "Test/1/00003.bin",
+    ]  # fmt: skip
+    assert [ref.target for ref in samples] == [0, 0, 9, 1]
+    scheme = DATASET.schemes(tmp_path, samples)["official"]
+    assert (len(scheme.train), len(scheme.test)) == (3, 1)
+
+
+def test_a_tree_without_test_or_recordings_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "Train/0/a.txt")
+    with pytest.raises(SourceNotFoundError, match="holds Train but not Test"):
+        DATASET.find_root(tmp_path)
+    touch(tmp_path, "Test/0/a.txt")
+    assert DATASET.find_root(tmp_path.parent) == tmp_path
+    with pytest.raises(SourceNotFoundError, match="no recordings like Train/0/00001.bin"):
+        DATASET.samples(tmp_path)

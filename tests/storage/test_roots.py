@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from neurodata.errors import StorageError
+from neurodata.storage import _roots, cache_root, search_roots, user_state_root
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("NEURODATA_CACHE", raising=False)
+    monkeypatch.delenv("NEURODATA_PATH", raising=False)
+    monkeypatch.setattr(_roots, "_CHECKOUT", tmp_path / "site-packages")
+    monkeypatch.setattr(_roots, "user_cache_path", lambda name: tmp_path / "user" / name)
+
+
+def make_checkout(folder: Path, name: str = "neurodata-pipeline") -> Path:
+    (folder / "cache").mkdir(parents=True)
+    (folder / "cache" / "README.md").write_text("Downloads, stores and runs.")
+    (folder / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
+    return folder
+
+
+def test_each_place_gives_way_to_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache_root() == tmp_path / "user" / "neurodata" / "data"
+    monkeypatch.setattr(_roots, "_CHECKOUT", make_checkout(tmp_path / "checkout"))
+    assert cache_root() == tmp_path / "checkout" / "cache"
+    monkeypatch.setenv("NEURODATA_CACHE", str(tmp_path / "environment"))
+    assert cache_root() == tmp_path / "environment"
+    assert cache_root(tmp_path / "explicit") == cache_root(str(tmp_path / "explicit")) == tmp_path / "explicit"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkout"]
+
+
+@pytest.mark.parametrize("missing", ["pyproject.toml", "cache/README.md"])
+def test_folder_without_both_marks_is_no_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    checkout = make_checkout(tmp_path / "checkout")
+    (checkout / missing).unlink()
+    monkeypatch.setattr(_roots, "_CHECKOUT", checkout)
+    assert cache_root() == tmp_path / "user" / "neurodata" / "data"
+
+
+@pytest.mark.parametrize("project", ['[project]\nname = "other"\n', "[project]\n", "", "damaged ="])
+def test_checkout_of_another_project_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: str
+) -> None:
+    checkout = make_checkout(tmp_path / "checkout")
+    (checkout / "pyproject.toml").write_text(project)
+    monkeypatch.setattr(_roots, "_CHECKOUT", checkout)
+    assert cache_root() == tmp_path / "user" / "neurodata" / "data"
+
+
+def test_root_is_absolute_and_knows_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert cache_root("~/data") == cache_root("data") == tmp_path / "data"
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_empty_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: str | None) -> None:
+    monkeypatch.setenv("NEURODATA_CACHE", "")
+    monkeypatch.setenv("NEURODATA_PATH", os.pathsep)
+    assert search_roots(empty) == (tmp_path / "user" / "neurodata" / "data",)
+
+
+def test_url_is_refused_before_a_folder_of_that_name_is_made() -> None:
+    with pytest.raises(StorageError, match="s3://lab/neurodata: object stores are not supported"):
+        cache_root("s3://lab/neurodata")
+
+
+def test_shared_roots_follow_the_own_one_where_they_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, lab, group = tmp_path / "own", tmp_path / "lab", tmp_path / "group"
+    lab.mkdir()
+    group.mkdir()
+    entries = [lab, tmp_path / "missing", group, lab, own]
+    monkeypatch.setenv("NEURODATA_PATH", os.pathsep.join(map(str, entries)))
+    assert search_roots(own) == (own, lab, group)
+
+
+def test_state_is_apart_from_data(tmp_path: Path) -> None:
+    assert user_state_root() == tmp_path / "user" / "neurodata" / "state"
