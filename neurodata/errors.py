@@ -58,3 +58,7 @@ class StoreNotFoundError(NeurodataError, FileNotFoundError):
 
 class StoreError(NeurodataError, ValueError):
     """A store is incomplete, damaged, or of a version that this release does not read."""
+
+
+class LoaderError(NeurodataError, ValueError):
+    """A split or a loader cannot be made as asked: its partition, folds, types, batches, ranks or state."""

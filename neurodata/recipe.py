@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from neurodata import registry
 from neurodata.datasets import Dataset
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray
-from neurodata.steps import ArraySpec, Encoding, Step
+from neurodata.steps import ArraySpec, Encoding, Step, Tally
 from neurodata.storage import canonical_json
 
 STORE_VERSION = 1
@@ -89,6 +90,13 @@ class Recipe:
     def array(self) -> ArraySpec:
         """Shape and type of one stored sample."""
         return self.encoding.spec(self._dataset().sensor)
+
+    def encode(self, signal: EventArray, tally: Tally | None = None) -> NDArray[Any]:
+        """The array of one sample: all steps, one after the other; losses are added to the tally."""
+        result: Any = signal
+        for _, step in self.steps:
+            result = step(result, None, tally)
+        return result  # type: ignore[no-any-return]  # the last step gives an array, checked in __post_init__
 
     def canonical(self) -> dict[str, Any]:
         """Everything that the stored bytes depend on, as plain JSON values with defaults filled in."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.kernel import kernel
+from neurodata.datasets._paint_twin import paint
 from neurodata.signals import Sensor
 
 SENSOR = Sensor(128, 128)
@@ -22,67 +23,67 @@ PICTURE_US = 8_000  # a hand moves about one pixel in that time
 SHOULDER, UPPER_ARM, FOREARM, HAND = (13.0, -14.0), 4.0, 3.5, 5.0  # place, then radii
 
 Angles = NDArray[np.float64]  # [n]: phase of the movement, 2 pi a period
-Path = tuple[Angles | float, Angles | float]  # x, y of one hand
-Movement = Callable[[Angles], tuple[Path, Path]]  # right hand (x < 0 at rest), left hand
+Track = tuple[Angles | float, Angles | float]  # x, y of one hand
+Movement = Callable[[Angles], tuple[Track, Track]]  # right hand (x < 0 at rest), left hand
 
 RIGHT_AT_REST, LEFT_AT_REST = (-20.0, 24.0), (20.0, 24.0)
 
 
-def hand_clapping(angle: Angles) -> tuple[Path, Path]:
+def hand_clapping(angle: Angles) -> tuple[Track, Track]:
     gap = 12 + 9 * np.cos(angle)
     return (-gap, 4.0), (gap, 4.0)
 
 
-def right_hand_wave(angle: Angles) -> tuple[Path, Path]:
+def right_hand_wave(angle: Angles) -> tuple[Track, Track]:
     return (-31 + 10 * np.sin(angle), -25 + 2 * np.cos(2 * angle)), LEFT_AT_REST
 
 
-def left_hand_wave(angle: Angles) -> tuple[Path, Path]:
+def left_hand_wave(angle: Angles) -> tuple[Track, Track]:
     return RIGHT_AT_REST, (31 + 10 * np.sin(angle), -25 + 2 * np.cos(2 * angle))
 
 
-def right_arm_cw(angle: Angles) -> tuple[Path, Path]:
+def right_arm_cw(angle: Angles) -> tuple[Track, Track]:
     # y points down: a growing angle turns clockwise in the picture.
     return (-30 + 17 * np.cos(angle), 17 * np.sin(angle)), LEFT_AT_REST
 
 
-def right_arm_ccw(angle: Angles) -> tuple[Path, Path]:
+def right_arm_ccw(angle: Angles) -> tuple[Track, Track]:
     return right_arm_cw(-angle)
 
 
-def left_arm_cw(angle: Angles) -> tuple[Path, Path]:
+def left_arm_cw(angle: Angles) -> tuple[Track, Track]:
     return RIGHT_AT_REST, (30 + 17 * np.cos(angle), 17 * np.sin(angle))
 
 
-def left_arm_ccw(angle: Angles) -> tuple[Path, Path]:
+def left_arm_ccw(angle: Angles) -> tuple[Track, Track]:
     return left_arm_cw(-angle)
 
 
-def arm_roll(angle: Angles) -> tuple[Path, Path]:
+def arm_roll(angle: Angles) -> tuple[Track, Track]:
     x, y = 8 * np.cos(angle), 8 * np.sin(angle)
     return (x, 6 + y), (-x, 6 - y)
 
 
-def air_drums(angle: Angles) -> tuple[Path, Path]:
+def air_drums(angle: Angles) -> tuple[Track, Track]:
     y = 10 * np.sin(angle)
     return (-18.0, 12 + y), (18.0, 12 - y)
 
 
-def air_guitar(angle: Angles) -> tuple[Path, Path]:
+def air_guitar(angle: Angles) -> tuple[Track, Track]:
     return (-6 + 2 * np.sin(angle), 16 + 9 * np.sin(angle)), (32 + 4 * np.sin(angle / 4), -6 - 2 * np.sin(angle / 4))
 
 
-def arms_raised(angle: Angles) -> tuple[Path, Path]:
+def arms_raised(angle: Angles) -> tuple[Track, Track]:
     y = -18 + 18 * np.sin(angle)
     return (-32.0, y), (32.0, y)
 
 
-def punches(angle: Angles) -> tuple[Path, Path]:
+def punches(angle: Angles) -> tuple[Track, Track]:
     way = 13 * np.sin(angle)
     return (-18 - way, -6 + way), (18 - way, -6 - way)
 
 
-def figure_eight(angle: Angles) -> tuple[Path, Path]:
+def figure_eight(angle: Angles) -> tuple[Track, Track]:
     x, y = 10 * np.sin(angle), 9 * np.sin(2 * angle)
     return (-24 + x, -14 + y), (24 + x, -14 + y)
 
@@ -160,7 +161,7 @@ def film(
     rate_hz = gesture.rate_hz * user.tempo * rng.uniform(0.9, 1.1)
     time_s = np.arange(n_pictures) * PICTURE_US * 1e-6
     angle = rng.uniform(0, 2 * np.pi) + 2 * np.pi * rate_hz * time_s
-    contrast = user.contrast * rng.choice([-1, 1])
+    brightness = float(np.exp(user.contrast * rng.choice([-1.0, 1.0])))
     stripes_phase = rng.uniform(0, 2 * np.pi)
     limbs = np.concatenate(
         [_arm(side, hand, n_pictures) for side, hand in zip((-1, 1), movement(angle), strict=True)], 1
@@ -171,46 +172,19 @@ def film(
     light = np.empty_like(background)
     for moment in limbs:
         light[:] = background
-        paint(light, moment, np.exp(contrast), 2 * np.pi / user.stripes, stripes_phase)
+        paint(light, moment, brightness, 2 * np.pi / user.stripes, stripes_phase)
         yield np.log(light)
 
 
-def _arm(side: int, hand: Path, n_pictures: int) -> NDArray[np.float64]:
+def _arm(side: int, hand: Track, n_pictures: int) -> NDArray[np.float64]:
     """Upper arm, forearm and hand as segments with a radius, [n, 3, 5]."""
     wrist = np.stack([np.broadcast_to(axis, n_pictures) for axis in hand], axis=1)  # [n, (x, y)]
     shoulder = np.broadcast_to((side * SHOULDER[0], SHOULDER[1]), wrist.shape)
     elbow = (shoulder + wrist) / 2 + (side * 5.0, 5.0)
     forearm = wrist - elbow
-    fingertips = wrist + 4 * forearm / np.linalg.norm(forearm, axis=1, keepdims=True)
-    joints = shoulder, elbow, wrist, fingertips
-    return np.stack(
-        [
-            np.column_stack([start, stop, np.full(n_pictures, radius)])
-            for start, stop, radius in zip(joints, joints[1:], (UPPER_ARM, FOREARM, HAND), strict=False)
-        ],
-        axis=1,
-    )
-
-
-@kernel
-def paint(
-    light: NDArray[np.float32], limbs: NDArray[np.float64], mean: float, wave_number: float, phase: float
-) -> None:
-    """Paint round-ended bars [limb, (x0, y0, x1, y1, radius)] over the picture, one after the other.
-
-    Edges cover a pixel in part (anti-aliasing), and stripes across each bar move with it.
-    """
-    height, width = light.shape
-    for limb in range(len(limbs)):
-        x0, y0, x1, y1, radius = limbs[limb]
-        length = np.hypot(x1 - x0, y1 - y0)
-        along_x, along_y = (x1 - x0) / length, (y1 - y0) / length
-        for y in range(max(0, int(min(y0, y1) - radius - 1)), min(height, int(max(y0, y1) + radius + 2))):
-            for x in range(max(0, int(min(x0, x1) - radius - 1)), min(width, int(max(x0, x1) + radius + 2))):
-                along = (x - x0) * along_x + (y - y0) * along_y
-                nearest = min(max(along, 0.0), length)
-                distance = np.hypot(x - x0 - nearest * along_x, y - y0 - nearest * along_y)
-                cover = min(max(radius - distance + 0.5, 0.0), 1.0)
-                if cover > 0:
-                    bar = mean * (1 + 0.2 * np.sin(wave_number * along + phase))
-                    light[y, x] = (1 - cover) * light[y, x] + cover * bar
+    fingertips = wrist + 4 * forearm / np.hypot(*forearm.T)[:, None].clip(1e-9)
+    limbs = np.empty((n_pictures, 3, 5))
+    bones = pairwise((shoulder, elbow, wrist, fingertips))
+    for limb, (start, stop), radius in zip(range(3), bones, (UPPER_ARM, FOREARM, HAND), strict=True):
+        limbs[:, limb, :2], limbs[:, limb, 2:4], limbs[:, limb, 4] = start, stop, radius
+    return limbs

@@ -22,6 +22,8 @@ from neurodata.signals import EventArray, Sensor
 
 # v2e's floor: a threshold near zero would fire without end.
 SMALLEST_THRESHOLD = 0.01
+# Any positive float32 lies between; beyond, the number of crossings of a pixel has no bound.
+LARGEST_LOG_INTENSITY = 104
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,11 @@ class PixelArray:
                 f"dvs pixel: picture at {t_us} us has type {log_intensity.dtype} and shape {log_intensity.shape}; "
                 f"expected float32 and {shape}"
             )
-        if not np.isfinite(log_intensity).all():
+        largest = np.abs(log_intensity).max()
+        if not largest <= LARGEST_LOG_INTENSITY:
             raise EncodingError(
-                f"dvs pixel: picture at {t_us} us is not finite; add a small intensity before the logarithm"
+                f"dvs pixel: picture at {t_us} us reaches {largest}; expected log intensities from "
+                f"-{LARGEST_LOG_INTENSITY} to {LARGEST_LOG_INTENSITY}: add a small light before the logarithm"
             )
         if self._before is not None and t_us <= self._before_us:
             raise EncodingError(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from neurodata.errors import FormatError
 from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, BlockRecording, Columns, Decoding
 from neurodata.formats._file import RecordingFile
+from neurodata.kernel import kernel
 from neurodata.signals import Sensor
 
 
@@ -52,17 +53,19 @@ def _index(
         before = state.copy()
         decoding.decode(raw, state, scratch)
         position, n = int(state["position"][0]), int(state["n_events"][0])
-        events = scratch.part(0, n)
-        _require_on_sensor(file, decoding, raw, before, events, offset, sensors[-1])
+        if n:
+            events = scratch.part(0, n)
+            min_us, max_us, n_back, x_here, y_here = _survey(events.t, events.x, events.y, latest_us)
+            x_max, y_max = max(x_max, x_here), max(y_max, y_here)
+            if x_max >= sensors[-1].width or y_max >= sensors[-1].height:
+                raise _off_sensor(file, decoding, raw, before, events, offset, sensors[-1])
+            blocks.append((offset, min(position, len(raw)), n, min_us, max_us))
+            states.append(before)
+            n_late += n_back
+            latest_us = max(latest_us, max_us)
         if state["damage"][0]:
             at = offset + position
             raise FormatError(f"{file.path}: byte {at}: {decoding.explain(raw[position:], at, state)}")
-        if n:
-            blocks.append((offset, min(position, len(raw)), n, events.t.min(), events.t.max()))
-            states.append(before)
-            n_late += _count_late(events.t, latest_us)
-            latest_us = max(latest_us, blocks[-1][-1])
-            x_max, y_max = max(x_max, int(events.x.max())), max(y_max, int(events.y.max()))
         offset += position
     counts = {"late": n_late} | {reason: int(state[field][0]) for reason, field in decoding.counted.items()}
     return BlockRecording(
@@ -78,7 +81,37 @@ def _index(
     )
 
 
-def _require_on_sensor(
+@kernel
+def _survey(
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], latest_us: int
+) -> tuple[int, int, int, int, int]:
+    """First and last time, number of late events (latest_us: of earlier blocks), largest x and y of a block."""
+    x_max, y_max = np.uint16(0), np.uint16(0)
+    for i in range(len(x)):
+        x_max, y_max = max(x_max, x[i]), max(y_max, y[i])
+    steps_back = 0
+    for i in range(1, len(t)):
+        steps_back += t[i] < t[i - 1]
+    if steps_back == 0 and t[0] >= latest_us:
+        return int(t[0]), int(t[-1]), 0, int(x_max), int(y_max)
+    n_late = 0
+    min_us, max_us = t[0], t[0]
+    for i in range(len(t)):
+        n_late += t[i] < latest_us
+        latest_us = max(latest_us, t[i])
+        min_us, max_us = min(min_us, t[i]), max(max_us, t[i])
+    return int(min_us), int(max_us), n_late, int(x_max), int(y_max)
+
+
+def reference(
+    t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], latest_us: int
+) -> tuple[int, int, int, int, int]:
+    """What `_survey` gives."""
+    n_late = np.count_nonzero(t < np.maximum(np.maximum.accumulate(t), latest_us))
+    return int(t.min()), int(t.max()), int(n_late), int(x.max()), int(y.max())
+
+
+def _off_sensor(
     file: RecordingFile,
     decoding: Decoding,
     raw: NDArray[np.uint8],
@@ -86,22 +119,13 @@ def _require_on_sensor(
     events: Columns,
     offset: int,
     sensor: Sensor,
-) -> None:
-    """Refuse a block with an event off the sensor; decodes it again up to that event to learn its offset."""
-    if len(events.t) == 0 or (events.x.max() < sensor.width and events.y.max() < sensor.height):
-        return
+) -> FormatError:
+    """The error for a block with an event off the sensor; decodes it again up to that event to learn its offset."""
     k = int(np.argmax((events.x >= sensor.width) | (events.y >= sensor.height)))
     found = f"x={events.x[k]}, y={events.y[k]}"
     decoding.decode(raw, state, events.part(0, k + 1))
     at = offset + int(state["position"][0]) - decoding.event_bytes
-    raise FormatError(
+    return FormatError(
         f"{file.path}: byte {at}: event at {found} lies off the sensor {sensor}; "
         "the file is damaged, or from another sensor: state it with sensor="
     )
-
-
-def _count_late(t: NDArray[np.int64], latest_us: int) -> int:
-    """Events that stand after a later one, here or (up to latest_us) in an earlier block."""
-    if t[0] >= latest_us and not (t[1:] < t[:-1]).any():
-        return 0
-    return int(np.count_nonzero(t < np.maximum(np.maximum.accumulate(t), latest_us)))

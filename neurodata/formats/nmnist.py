@@ -87,27 +87,76 @@ def _decode(
     y: NDArray[np.uint16],
     p: NDArray[np.bool_],
 ) -> None:
-    markers = state[0].markers
+    s = state[0]
     at = 0
     n = 0
-    # Every record takes at most one place: so many fit, and after markers the rest is tried again.
-    while (m := min(len(t) - n, (len(raw) - at) // EVENT_BYTES)) > 0:
-        for at in range(at, at + EVENT_BYTES * m, EVENT_BYTES):
-            row = raw[at + 1]
-            is_marker = int(row == MARKER_Y)
-            markers += is_marker
-            time = np.int64(raw[at + 2] & 0x7F) << 16 | np.int64(raw[at + 3]) << 8 | np.int64(raw[at + 4])
-            t[n] = MARKER_US * markers + time
-            x[n] = raw[at]
-            y[n] = row
-            p[n] = raw[at + 2] >> 7
-            n += 1 - is_marker
-        at += EVENT_BYTES
-    if 0 < state[0].bytes_left - at < EVENT_BYTES:
-        state[0].damage = TRUNCATED
-    state[0].markers = markers
-    state[0].position = at
-    state[0].n_events = n
+    while True:
+        m = min(len(t) - n, (len(raw) - at) // EVENT_BYTES)  # all fit, and markers leave room for more
+        if m == 0:
+            break
+        records = raw[at : at + EVENT_BYTES * m]
+        n_markers = _count_markers(records)
+        if n_markers:
+            _unpack_between_markers(records, s.markers, t[n:], x[n:], y[n:], p[n:])
+        else:
+            _unpack(records, MARKER_US * s.markers, t[n:], x[n:], y[n:], p[n:])
+        s.markers += n_markers
+        n += m - n_markers
+        at += EVENT_BYTES * m
+    if 0 < s.bytes_left - at < EVENT_BYTES:
+        s.damage = TRUNCATED
+    s.position = at
+    s.n_events = n
+
+
+@kernel
+def _count_markers(records: NDArray[np.uint8]) -> int:
+    n = 0
+    for i in range(len(records) // EVENT_BYTES):
+        n += records[EVENT_BYTES * i + 1] == MARKER_Y
+    return n
+
+
+@kernel
+def _unpack(
+    records: NDArray[np.uint8],
+    base_us: int,
+    t: NDArray[np.int64],
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    p: NDArray[np.bool_],
+) -> None:
+    """Records without a marker: what `_unpack_between_markers` does, free of the order that keeps it from SIMD."""
+    for i in range(len(records) // EVENT_BYTES):
+        k = EVENT_BYTES * i
+        high, middle, low = np.int64(records[k + 2]), np.int64(records[k + 3]), np.int64(records[k + 4])
+        t[i] = base_us + ((high & 0x7F) << 16 | middle << 8 | low)
+        x[i] = records[k]
+        y[i] = records[k + 1]
+        p[i] = high >> 7
+
+
+@kernel
+def _unpack_between_markers(
+    records: NDArray[np.uint8],
+    markers: int,
+    t: NDArray[np.int64],
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    p: NDArray[np.bool_],
+) -> None:
+    n = 0
+    for i in range(len(records) // EVENT_BYTES):
+        k = EVENT_BYTES * i
+        if records[k + 1] == MARKER_Y:
+            markers += 1
+            continue
+        high, middle, low = np.int64(records[k + 2]), np.int64(records[k + 3]), np.int64(records[k + 4])
+        t[n] = MARKER_US * markers + ((high & 0x7F) << 16 | middle << 8 | low)
+        x[n] = records[k]
+        y[n] = records[k + 1]
+        p[n] = high >> 7
+        n += 1
 
 
 def reference(records: NDArray[np.uint8], markers: int) -> Columns:

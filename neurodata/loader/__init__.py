@@ -1,7 +1,7 @@
 """From a finished store to batches: splits, the order of samples, decoding, state."""
 
+from neurodata.errors import LoaderError as LoaderError
 from neurodata.loader._batch import Batch as Batch
-from neurodata.loader._errors import LoaderError as LoaderError
 from neurodata.loader._loader import Loader as Loader
 from neurodata.loader._split import Sample as Sample
 from neurodata.loader._split import Split as Split

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurodata.errors import LoaderError
 from neurodata.loader._dtype import check_counts
-from neurodata.loader._errors import LoaderError
 from neurodata.loader._random import generator
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurodata.errors import UnknownNameError
-from neurodata.loader._errors import LoaderError
+from neurodata.errors import LoaderError, UnknownNameError
 
 DTYPES: dict[str, torch.dtype] = {
     "bool": torch.bool,

@@ -13,8 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import UnknownNameError
-from neurodata.loader._errors import LoaderError
+from neurodata.errors import LoaderError, UnknownNameError
 from neurodata.loader._random import hash_text
 
 

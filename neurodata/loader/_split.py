@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurodata.errors import LoaderError
 from neurodata.loader._decode import SampleTransform
 from neurodata.loader._dtype import check_counts
-from neurodata.loader._errors import LoaderError
 from neurodata.loader._loader import BatchTransform, Loader
 from neurodata.store import StoreHead, StoreReader
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import UnknownNameError
-from neurodata.loader._errors import LoaderError
+from neurodata.errors import LoaderError, UnknownNameError
 from neurodata.loader._select import carve, check_fold, class_indices, fold_numbers
 from neurodata.loader._split import Origin, Split, title
 from neurodata.store import StoreReader

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch.distributed
 
-from neurodata.loader._errors import LoaderError
+from neurodata.errors import LoaderError
 
 
 @dataclass(frozen=True, slots=True)

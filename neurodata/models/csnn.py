@@ -74,17 +74,22 @@ class Parameters:
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
-        requirements = {
-            "channels": (len(self.channels) == 3 and min(self.channels) >= 1, "three numbers above 0"),
-            "max_side": (self.max_side >= 1, "at least 1 pixel"),
-            "tau_syn": (min(self.tau_syn, default=2) > 1, "time constants above 1 time step"),
-            "tau_mem": (len(self.tau_mem) == 2 and min(self.tau_mem) > 1, "two time constants above 1 time step"),
-            "v_threshold": (self.v_threshold > 0, "a positive number"),
-            "dropout": (0 <= self.dropout < 1, "0 <= dropout < 1"),
-        }
-        for name, (holds, expected) in requirements.items():
+        for name, (holds, expected) in self._requirements().items():
             if not holds:
                 raise RecipeError(f"csnn: {name} is {getattr(self, name)!r}; expected {expected}")
+
+    def _requirements(self) -> dict[str, tuple[bool, str]]:
+        try:
+            return {
+                "channels": (len(self.channels) == 3 and min(self.channels) >= 1, "three numbers above 0"),
+                "max_side": (self.max_side >= 1, "at least 1 pixel"),
+                "tau_syn": (min(self.tau_syn, default=2) > 1, "time constants above 1 time step"),
+                "tau_mem": (len(self.tau_mem) == 2 and min(self.tau_mem) > 1, "two time constants above 1 time step"),
+                "v_threshold": (self.v_threshold > 0, "a positive number"),
+                "dropout": (0 <= self.dropout < 1, "0 <= dropout < 1"),
+            }
+        except TypeError as error:
+            raise RecipeError(f"csnn: a parameter is of the wrong type: {self}") from error
 
 
 def build(shape: tuple[int, ...], n_classes: int, *, seed: int | None = None, **parameters: Any) -> CSNN:

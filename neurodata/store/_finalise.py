@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
 from pathlib import Path
 
@@ -64,6 +64,7 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
     total = sum((Counts(**commit["counts"]) for commit in commits), Counts())
     total.check(folder)
     small = zarr_files(head, table, schemes)
+    files = _small_entries(small) | _shard_entries(folder, commits)
     manifest = manifest_bytes(
         {
             "version": FORMAT_VERSION,
@@ -72,10 +73,10 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
             "n_shards": n_shards,
             "counts": total.to_json(),
             "schemes": {name: _scheme_entry(scheme) for name, scheme in schemes.items()},
-            "files": _small_entries(small) | _shard_entries(folder, commits),
+            "files": files,
         }
     )
-    _replace(folder, small, {commit["file"] for commit in commits}, n_shards, manifest)
+    _replace(folder, small, files.keys(), manifest)
 
 
 def _checked_commit(folder: Path, shard: int, n_shards: int, layout: ArrayLayout) -> Json:
@@ -172,12 +173,11 @@ def _entry(content: bytes) -> Json:
     return {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _replace(folder: Path, small: Mapping[str, bytes], shard_files: set[str], n_shards: int, manifest: bytes) -> None:
+def _replace(folder: Path, small: Mapping[str, bytes], kept: Collection[str], manifest: bytes) -> None:
     """Bring the folder to exactly the files of the manifest; the manifest goes first and comes back last."""
     path = folder / MANIFEST
     if not path.is_file() or path.read_bytes() != manifest:
         remove_file(path)
-    kept = {*small, *shard_files, *map(commit_path, range(n_shards))}
     for file in files_below(folder, ZARR, COMMITS):
         if file not in kept:
             remove_file(folder / file)

@@ -143,10 +143,10 @@ class StoreReader:
     def __repr__(self) -> str:
         layout = self.head.layout.array
         kind = f"{self.head.source_kind}, partial" if self.head.partial else self.head.source_kind
-        return f"StoreReader({self.path} ({kind}): {len(self)} samples, {layout.dtype} {list(layout.shape)})"
+        return f"{type(self).__name__}({self.path} ({kind}): {len(self)} samples, {layout.dtype} {list(layout.shape)})"
 
     def __reduce__(self) -> tuple[type[StoreReader], tuple[Path]]:
-        return StoreReader, (self.path,)
+        return type(self), (self.path,)
 
     def _read_table(self, n_samples: int) -> SampleTable:
         numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}

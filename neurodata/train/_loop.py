@@ -81,8 +81,8 @@ def fit(
     cuda = [device] if device.type == "cuda" else []
     checkpoint_path = folder / "last.pt"
     identity: Identity = {
-        **asdict(options),
         **(about or {}),
+        **asdict(options),
         "batches per epoch": len(train_loader),
         "with validation": validation_loader is not None,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),

@@ -21,7 +21,7 @@ FILES = {
     "DvsGesture/user01_labels.csv": b"class,startTime_usec,endTime_usec\n1,0,5\n",
     "DvsGesture/deep/er/empty": b"",
     "README.txt": b"x" * 512,
-    "readme.txt": b"another one",
+    "z.txt": b"another one",
 }
 
 
@@ -207,6 +207,13 @@ def test_members_that_damage_hides_are_missed(tmp_path: Path) -> None:
         unpack(write(tmp_path, bytes(data)), tmp_path / "out")
 
 
+def test_names_that_differ_by_case_only_are_two_files(tmp_path: Path) -> None:
+    if write(tmp_path, b"").with_name("ARCHIVE").exists():
+        pytest.skip("this file system takes them for the same")
+    unpack(write(tmp_path, tar_bytes(tar_file("a", b"1"), tar_file("A", b"2"))), tmp_path / "out")
+    assert contents(tmp_path / "out") == {"a": b"1", "A": b"2"}
+
+
 def test_encrypted_member_is_named(tmp_path: Path) -> None:
     data = bytearray(zip_bytes(("secret", b"x" * 99)))
     for signature, flags_at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -245,7 +252,7 @@ def test_wrong_crc_is_found(tmp_path: Path) -> None:
         unpack(write(tmp_path, bytes(data)), tmp_path / "out")
     data = bytearray(GOOD["good.tar.gz"])
     data[-8] ^= 1
-    with pytest.raises(ArchiveError, match=r"after member 'readme\.txt': CRC check failed"):
+    with pytest.raises(ArchiveError, match=r"after member 'z\.txt': CRC check failed"):
         unpack(write(tmp_path, bytes(data)), tmp_path / "out")
 
 

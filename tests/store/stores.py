@@ -54,7 +54,9 @@ def head_of(layout: ArrayLayout, **changed: Any) -> StoreHead:
 def schemes_of(n: int) -> dict[str, SchemeIndex]:
     everything = np.arange(n)
     return {
-        "official": SchemeIndex("first half, last half", "11" * 32, everything[: n // 2], everything[:0], everything[n // 2 :]),
+        "official": SchemeIndex(
+            "first half, last half", "11" * 32, everything[: n // 2], everything[:0], everything[n // 2 :]
+        ),
         "odd-even": SchemeIndex("by parity", "22" * 32, everything[::-2].copy(), everything[:0], everything[:0]),
     }
 

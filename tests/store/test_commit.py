@@ -161,7 +161,10 @@ def _none(layout: ArrayLayout) -> Iterator[EncodedSample]:
 @pytest.mark.parametrize(
     ("samples", "words"),
     [
-        (_bad_array, r"'user00/µ0\.aedat:0' is uint16 of shape \(2, 2, 3, 3\); expected uint16 of shape \(2, 2, 3, 4\)"),
+        (
+            _bad_array,
+            r"'user00/µ0\.aedat:0' is uint16 of shape \(2, 2, 3, 3\); expected uint16 of shape \(2, 2, 3, 4\)",
+        ),
         (_bad_type, "int32"),
         (_bad_number, "-1 events"),
         (_too_many, r"'user03/µ3\.aedat:3000' is one more than the 3"),

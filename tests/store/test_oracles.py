@@ -1,0 +1,95 @@
+"""Independent readers of Zarr v3 see what was written."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neurodata.store import ArrayLayout, StoreReader, verify
+from neurodata.store._layout import DTYPES
+from tests.store.stores import build, frames_of, layout_of, rows_of, schemes_of
+
+layouts = st.builds(
+    layout_of,
+    shape=st.lists(st.integers(1, 4), max_size=4).map(tuple),
+    dtype=st.sampled_from(DTYPES),
+    samples_per_shard=st.integers(1, 5),
+    compression=st.sampled_from(["none", "zstd"]),
+)
+
+
+def tensorstore_array(path: Path) -> Any:
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}
+    return tensorstore.open(spec, open=True, read=True).result()
+
+
+@settings(max_examples=25, deadline=None)
+@given(layout=layouts, n=st.integers(1, 9), seed=st.integers(0, 2**32))
+def test_all_readers_agree_for_all_layouts(layout: ArrayLayout, n: int, seed: int) -> None:
+    frames = frames_of(n, layout, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        store = build(Path(folder), frames, layout)
+        reader = StoreReader(store)
+        np.testing.assert_array_equal(np.stack([reader.read(i) for i in range(n)]), frames)
+        np.testing.assert_array_equal(zarr.open_array(store / "data.zarr/frames", mode="r")[...], frames)
+        np.testing.assert_array_equal(tensorstore_array(store / "data.zarr/frames").read().result(), frames)
+        assert verify(store, deep=True).problems == ()
+
+
+def test_zarr_opens_the_whole_group_without_a_warning(tmp_path: Path) -> None:
+    layout = layout_of(samples_per_shard=3)
+    group = zarr.open_group(build(tmp_path, frames_of(8, layout), layout) / "data.zarr", mode="r")
+    names = {name for name, _ in group.members(max_depth=None)}
+    columns = {"shard", "start", "stop", "n_steps", "target", "group", "key", "n_events", "duration_us"}
+    assert names == {
+        "frames",
+        "samples",
+        "schemes",
+        *(f"samples/{column}" for column in columns),
+        *(f"schemes/{scheme}" for scheme in ("official", "odd-even")),
+        *(f"schemes/{s}/{part}" for s in ("official", "odd-even") for part in ("train", "validation", "test")),
+    }
+    frames = group["frames"]
+    assert isinstance(frames, zarr.Array)
+    assert (frames.shards, frames.chunks) == ((3, 2, 2, 3, 4), (1, 2, 2, 3, 4))
+    assert frames.metadata.dimension_names == ("sample", "time", "polarity", "y", "x")
+    assert group.attrs["neurodata"]["classes"] == ["left", "right", "still"]
+
+
+def test_tables_and_schemes_are_plain_arrays(tmp_path: Path) -> None:
+    layout = layout_of(samples_per_shard=3)
+    store = build(tmp_path, frames_of(8, layout), layout) / "data.zarr"
+    expected: dict[str, Any] = {
+        "samples/target": [row.target for row in rows_of(8)],
+        "samples/n_events": frames_of(8, layout).sum(axis=(1, 2, 3, 4)),
+        "samples/duration_us": np.arange(1000, 1008),
+        "samples/shard": [0, 0, 0, 1, 1, 1, 2, 2],
+        "samples/start": [0, 1, 2, 0, 1, 2, 0, 1],
+        "samples/stop": [1, 2, 3, 1, 2, 3, 1, 2],
+        "samples/n_steps": [2] * 8,
+        "schemes/official/train": schemes_of(8)["official"].train,
+        "schemes/official/validation": [],
+        "schemes/odd-even/train": [7, 5, 3, 1],
+    }
+    for name, values in expected.items():
+        for array in (zarr.open_array(store / name, mode="r")[...], tensorstore_array(store / name).read().result()):
+            assert array.dtype == np.int64
+            np.testing.assert_array_equal(array, values)
+    keys = tensorstore_array(store / "samples/key").read().result()  # [N, width]
+    assert [bytes(key).rstrip(b"\0").decode() for key in keys] == [row.key for row in rows_of(8)]
+
+
+def test_samples_of_zeros_are_chunks_like_any_other(tmp_path: Path) -> None:
+    layout = layout_of(samples_per_shard=3)
+    frames = np.zeros((4, *layout.array.shape), np.uint16)
+    store = build(tmp_path, frames, layout)
+    sizes = [(store / layout.shard_path(shard)).stat().st_size for shard in range(2)]
+    assert sizes == [3 * (96 + 4) + 52, 1 * (96 + 4) + 52]
+    np.testing.assert_array_equal(tensorstore_array(store / "data.zarr/frames").read().result(), frames)
