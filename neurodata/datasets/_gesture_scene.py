@@ -159,7 +159,7 @@ def film(
     """Log-intensity pictures of one gesture, float32 [H, W], one every PICTURE_US."""
     movement = gesture.movements[rng.integers(len(gesture.movements))]
     rate_hz = gesture.rate_hz * user.tempo * rng.uniform(0.9, 1.1)
-    time_s = np.arange(n_pictures) * PICTURE_US * 1e-6
+    time_s = np.arange(n_pictures, dtype=np.float64) * PICTURE_US * 1e-6
     angle = rng.uniform(0, 2 * np.pi) + 2 * np.pi * rate_hz * time_s
     brightness = float(np.exp(user.contrast * rng.choice([-1.0, 1.0])))
     stripes_phase = rng.uniform(0, 2 * np.pi)

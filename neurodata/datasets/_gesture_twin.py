@@ -101,16 +101,16 @@ def plan_trials(size: int) -> tuple[list[Trial], list[Trial]]:
     """Training and test recordings that hold `size` gestures together."""
     per_trial = len(GESTURES)
     n_test = per_trial * max(1, round(size / 5 / per_trial)) if size >= 2 * per_trial else size // 5
-    return _trials(TRAIN_USERS, size - n_test), _trials(TEST_USERS, n_test)
+    return _trials(TRAIN_USERS, range(size - n_test)), _trials(TEST_USERS, range(size - n_test, size))
 
 
-def _trials(users: range, n_gestures: int) -> list[Trial]:
+def _trials(users: range, numbers: range) -> list[Trial]:
     lights = list(LIGHTS)
     # Two lights for each user before anyone gets a third: groups of more than one recording, as published.
     seats = [(user, lights[(user + k) % 5]) for some in (range(2), range(2, 5)) for user in users for k in some]
     classes: dict[tuple[int, str], list[int]] = {}
-    for number in range(n_gestures):
-        seat = seats[number // len(GESTURES) % len(seats)]
+    for place, number in enumerate(numbers):
+        seat = seats[place // len(GESTURES) % len(seats)]
         classes.setdefault(seat, []).append(number % len(GESTURES))
     return [Trial(user, light, tuple(made)) for (user, light), made in classes.items()]
 

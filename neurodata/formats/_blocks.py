@@ -99,7 +99,7 @@ class BlockRecording:
     fingerprint: tuple[int, int]  # size and modification time when the file was indexed
     blocks: NDArray[Any]  # [n_blocks] of BLOCK, in the order of the file
     states: NDArray[Any]  # [n_blocks] of decoding.state, as each block begins
-    only_block: Columns | None  # the events of a file that is one block: reading it twice would double the work
+    held: Columns | None  # all events, where that was asked for or the file is a single block
 
     @property
     def n_events(self) -> int:
@@ -161,12 +161,13 @@ class BlockRecording:
         return earliest
 
     def _decoded(self, wanted: NDArray[np.intp]) -> Columns:
-        """Events of some blocks, in the order of the file."""
-        if self.only_block is not None and len(wanted):
-            return self.only_block
-        columns = Columns.empty(int(self.blocks["n_events"][wanted].sum()))
+        """Events of some blocks in the order of the file, perhaps with those of blocks between them."""
         if len(wanted) == 0:
-            return columns
+            return Columns.empty(0)
+        if self.held is not None:
+            stops = np.cumsum(self.blocks["n_events"])
+            return self.held.part(int(stops[wanted[0]] - self.blocks["n_events"][wanted[0]]), int(stops[wanted[-1]]))
+        columns = Columns.empty(int(self.blocks["n_events"][wanted].sum()))
         buffer = np.empty(int(self.blocks["n_bytes"][wanted].max()), np.uint8)
         first = 0
         with RecordingFile(self.path, self.fingerprint) as file:

@@ -68,8 +68,17 @@ class Recording(Protocol):
 class Open(Protocol):
     """Opens a file of one format."""
 
-    def __call__(self, path: Path, sensor: Sensor | None = None) -> Recording:
-        """The recording; a stated sensor takes precedence over what the file says of itself.
+    def __call__(self, path: Path, sensor: Sensor | None = None, keep: bool = False) -> Recording:
+        """The recording.
+
+        Parameters
+        ----------
+        path
+            The file.
+        sensor
+            Its pixel grid; takes precedence over what the file says of itself.
+        keep
+            Hold the events that the check has to decode anyway: for callers that want all or most of them.
 
         Raises
         ------
@@ -98,7 +107,7 @@ class Format:
         From the first 4096 bytes and the path: None when the file can be of this format, else the
         reason why not, in a few words.
     open
-        (path, sensor=None) to Recording; raises FormatError.
+        (path, sensor=None, keep=False) to Recording; raises FormatError.
     write
         (events, path): writes the whole file, appearing under its name only when complete; None when
         the format cannot be written. Raises FormatError for events that the format cannot hold.

@@ -35,13 +35,12 @@ def open_recording(path: str | Path, format: str | None = None, sensor: Sensor |
     UnknownNameError
         When there is no format of that name.
     """
-    path = Path(path)
-    return (_detect(path) if format is None else _named(format)).open(path, sensor)
+    return _open(Path(path), format, sensor, keep=False)
 
 
 def read(path: str | Path, format: str | None = None, sensor: Sensor | None = None) -> EventArray:
     """All events of a file, in time order; parameters and errors as for `open_recording`."""
-    return open_recording(path, format, sensor).events()
+    return _open(Path(path), format, sensor, keep=True).events()
 
 
 def write(events: EventArray, path: str | Path, format: str | None = None) -> None:
@@ -70,6 +69,10 @@ def write(events: EventArray, path: str | Path, format: str | None = None) -> No
     if chosen.write is None:
         raise FormatError(f"{path}: {chosen.name} can be read only; written are {_names(_writable())}")
     chosen.write(events, path)
+
+
+def _open(path: Path, format: str | None, sensor: Sensor | None, keep: bool) -> Recording:
+    return (_detect(path) if format is None else _named(format)).open(path, sensor, keep)
 
 
 def _named(name: str) -> Format:

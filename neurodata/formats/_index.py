@@ -17,7 +17,9 @@ from neurodata.kernel import kernel
 from neurodata.signals import Sensor
 
 
-def open_blocks(path: Path, format: str, decoding: Decoding, first: int, sensors: Sequence[Sensor]) -> BlockRecording:
+def open_blocks(
+    path: Path, format: str, decoding: Decoding, first: int, sensors: Sequence[Sensor], keep: bool
+) -> BlockRecording:
     """Index and check a file.
 
     Parameters
@@ -28,6 +30,8 @@ def open_blocks(path: Path, format: str, decoding: Decoding, first: int, sensors
         Byte offset at which the events begin.
     sensors
         The smallest of these, in this order, that holds every event is the recording's sensor.
+    keep
+        Hold the events.
 
     Raises
     ------
@@ -35,14 +39,18 @@ def open_blocks(path: Path, format: str, decoding: Decoding, first: int, sensors
         When the file is damaged, or an event lies off the last sensor.
     """
     with RecordingFile(path) as file:
-        return _index(file, format, decoding, first, sensors)
+        return _index(file, format, decoding, first, sensors, keep)
 
 
 def _index(
-    file: RecordingFile, format: str, decoding: Decoding, first: int, sensors: Sequence[Sensor]
+    file: RecordingFile, format: str, decoding: Decoding, first: int, sensors: Sequence[Sensor], keep: bool
 ) -> BlockRecording:
-    buffer = np.empty(min(BLOCK_BYTES, max(file.size_bytes - first, 0)), np.uint8)
-    scratch = Columns.empty(len(buffer) // decoding.event_bytes + 1)
+    body_bytes = max(file.size_bytes - first, 0)
+    buffer = np.empty(min(BLOCK_BYTES, body_bytes), np.uint8)
+    room = len(buffer) // decoding.event_bytes + 1
+    # Never written, so never real memory: what a file of other things than events leaves unused.
+    columns = Columns.empty(body_bytes // decoding.event_bytes + 1 if keep else room)
+    n_kept = 0
     state = np.zeros(1, decoding.state)
     blocks, states = [], []
     n_late, latest_us, x_max, y_max = 0, np.iinfo(np.int64).min, 0, 0
@@ -51,10 +59,11 @@ def _index(
         raw = file.read_into(buffer[: file.size_bytes - offset], offset)
         state["bytes_left"] = file.size_bytes - offset
         before = state.copy()
-        decoding.decode(raw, state, scratch)
+        here = columns.part(n_kept, n_kept + room)
+        decoding.decode(raw, state, here)
         position, n = int(state["position"][0]), int(state["n_events"][0])
         if n:
-            events = scratch.part(0, n)
+            events = here.part(0, n)
             min_us, max_us, n_back, x_here, y_here = _survey(events.t, events.x, events.y, latest_us)
             x_max, y_max = max(x_max, x_here), max(y_max, y_here)
             if x_max >= sensors[-1].width or y_max >= sensors[-1].height:
@@ -63,6 +72,7 @@ def _index(
             states.append(before)
             n_late += n_back
             latest_us = max(latest_us, max_us)
+            n_kept += n if keep else 0
         if state["damage"][0]:
             at = offset + position
             raise FormatError(f"{file.path}: byte {at}: {decoding.explain(raw[position:], at, state)}")
@@ -77,7 +87,7 @@ def _index(
         fingerprint=file.fingerprint,
         blocks=np.array(blocks, BLOCK),
         states=np.concatenate(states) if states else np.zeros(0, decoding.state),
-        only_block=scratch.part(0, blocks[0][2]) if len(blocks) == 1 else None,
+        held=columns.part(0, sum(row[2] for row in blocks)) if keep or len(blocks) == 1 else None,
     )
 
 

@@ -49,7 +49,7 @@ def sniff(head: bytes, path: Path) -> str | None:
     return None if head.startswith(VERSION_LINE.rstrip()) else f"does not begin with {VERSION_LINE.rstrip().decode()}"
 
 
-def open_file(path: Path, sensor: Sensor | None = None) -> BlockRecording:
+def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
     """A recording; coordinates are kept as they stand in the file (origin top-left in DVS Gesture), none is flipped.
 
     The sensor is the one stated, else the one that the header's `#Source` line names: a chip, or the sizes
@@ -67,7 +67,8 @@ def open_file(path: Path, sensor: Sensor | None = None) -> BlockRecording:
     """
     with RecordingFile(path) as file:
         header = _read_text_header(file)
-    return open_blocks(path, "aedat31", DECODING, len(header), [sensor or _named_sensor(path, header)])
+    sensor = sensor or _named_sensor(path, header)
+    return open_blocks(path, "aedat31", DECODING, len(header), [sensor], keep)
 
 
 def _read_text_header(file: RecordingFile) -> bytes:

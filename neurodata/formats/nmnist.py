@@ -54,7 +54,7 @@ def sniff(head: bytes, path: Path) -> str | None:
     return None
 
 
-def open_file(path: Path, sensor: Sensor | None = None) -> BlockRecording:
+def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
     """A recording. The container does not say which sensor it is from: state it where it is known.
 
     Otherwise it is the first of 34x34 (N-MNIST), 128x128 (DVS128), 240x180 (N-Caltech101) and 256x256 that
@@ -66,7 +66,7 @@ def open_file(path: Path, sensor: Sensor | None = None) -> BlockRecording:
     FormatError
         When the length of the file is not a multiple of 5, or an event lies off the stated sensor.
     """
-    return open_blocks(path, "nmnist", DECODING, 0, SENSORS if sensor is None else [sensor])
+    return open_blocks(path, "nmnist", DECODING, 0, SENSORS if sensor is None else [sensor], keep)
 
 
 STATE = np.dtype([*CURSOR, ("markers", "<i8")])

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodata.datasets import PARTITIONS
 from neurodata.errors import LoaderError, UnknownNameError
 from neurodata.loader._select import carve, check_fold, class_indices, fold_numbers
 from neurodata.loader._split import Origin, Split, title
 from neurodata.store import StoreReader
 
-PARTITIONS = ("train", "validation", "test")
-
 
 class Store(StoreReader):
     """A finished store; `store["train"]` is a split by its default scheme."""
-
-    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
-        return Store, (self.path,)
 
     def __repr__(self) -> str:
         frames = f"{self.array.dtype} {list(self.array.shape)}"
@@ -46,7 +41,7 @@ class Store(StoreReader):
         partition
             "train", "validation" (or "val") or "test".
         scheme
-            A name from `schemes`; by default "official", or the first where there is none of that name.
+            A name from `schemes`; by default the dataset's own.
         val
             Carves a validation part out of train, the same one in every run. "group:0.15" takes whole groups (users),
             in the order of the hashes of their names, until at least that fraction of the training samples is
@@ -82,8 +77,7 @@ class Store(StoreReader):
         return Split(self, indices, kept, origin)
 
     def _scheme_name(self, scheme: str | None) -> str:
-        if scheme is None:
-            scheme = "official" if "official" in self.schemes else next(iter(self.schemes), "official")
+        scheme = scheme or self.head.default_scheme
         if scheme not in self.schemes:
             raise UnknownNameError(f"{self.path}: no scheme {scheme!r}; there is {', '.join(self.schemes) or 'none'}")
         return scheme

@@ -16,8 +16,9 @@ Two movements that leave the same picture when summed over time (clockwise and c
 only in what came first. The traces put the recent past beside the present, so that the first convolution
 sees differences in time; within a layer, time constants run from fast to slow and are learned per channel.
 
-LIF neurons: Fang et al. 2021, "Incorporating learnable membrane time constant to enhance learning of
-spiking neural networks", ICCV (arXiv:2007.05785); parameters are named as in NIR (Pedersen et al. 2024).
+The neuron is NIR's LIF (Pedersen et al. 2024, doi:10.1038/s41467-024-52259-9) with r = 1 and v_leak = 0, in
+steps of one time step: v += (i - v) / tau_mem, a spike where v >= v_threshold, then v -= v_threshold. Time
+constants are learned as by Fang et al. 2021 (arXiv:2007.05785); ATan is the surrogate gradient.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def build(shape: tuple[int, ...], n_classes: int, *, seed: int | None = None, **
     chosen = Parameters(**parameters)
     with torch.random.fork_rng(devices=(), enabled=seed is not None):
         if seed is not None:
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
         return CSNN(shape, n_classes, chosen)
 
 

@@ -79,7 +79,8 @@ def _several(fitting: Sequence[StoreReader]) -> str:
 
 
 def _none(stores: Sequence[StoreReader], recipe: Recipe, command: str) -> str:
-    message = f"no finished store of {recipe.dataset} with this recipe ({recipe.recipe_id[:12]}); prepare it with\n  {command}"
+    identity = f"{recipe.name} {recipe.recipe_id[:12]}"
+    message = f"no finished store of {recipe.dataset} by this recipe ({identity}); prepare it with\n  {command}"
     if stores:
         listed = "\n".join(f"  {store.path} ({_what_to_ask(store)})" for store in stores)
         message += f"\nnot asked for, but there:\n{listed}"

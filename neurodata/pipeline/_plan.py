@@ -112,6 +112,7 @@ def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> 
             source_id=located.source_id or folder_id(dataset, located.root, samples, progress),
             source_kind=located.kind,
             partial=located.kind == "folder" and not _complete(dataset, default),
+            default_scheme=dataset.default_scheme,
             classes=dataset.classes,
             sensor=dataset.sensor,
             layout=ArrayLayout(recipe.array(), recipe.samples_per_shard, recipe.compression),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodata.datasets import PARTITIONS
 from neurodata.errors import StoreError
 from neurodata.storage import remove_leftovers, write_bytes
 from neurodata.store._commit import read_commit, remove_file
@@ -24,7 +25,7 @@ from neurodata.store._layout import (
     files_below,
 )
 from neurodata.store._manifest import manifest_bytes
-from neurodata.store._records import PARTITIONS, Counts, Json, SchemeIndex, StoreHead
+from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
 from neurodata.store._table import SampleTable
 
 
@@ -61,6 +62,8 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
     table = _sample_table(commits, head, folder)
     for name, scheme in schemes.items():
         _check_scheme(name, scheme, table)
+    if schemes and head.default_scheme not in schemes:
+        raise StoreError(f"{folder}: no scheme {head.default_scheme!r}, the default; there is {', '.join(schemes)}")
     total = sum((Counts(**commit["counts"]) for commit in commits), Counts())
     total.check(folder)
     small = zarr_files(head, table, schemes)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodata.datasets import PARTITIONS
 from neurodata.errors import NeurodataError, StorageError, StoreError
 from neurodata.steps import ArraySpec
 from neurodata.store._layout import MANIFEST, ZARR, ArrayLayout
 from neurodata.store._manifest import read_manifest
-from neurodata.store._records import PARTITIONS, Counts, Json, SchemeIndex, StoreHead
+from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
 from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, Shard
 from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable
 

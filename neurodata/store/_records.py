@@ -8,19 +8,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodata.datasets import PARTITIONS, SourceKind
 from neurodata.errors import StoreError
 from neurodata.signals import Sensor
 from neurodata.storage import canonical_json
 from neurodata.store._layout import ArrayLayout
 
 Json = dict[str, Any]
-
-PARTITIONS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,8 @@ class StoreHead:
     """What a store is: dataset, recipe and source with their hashes, classes, sensor and layout.
 
     `source_kind` is "published" (the dataset as its authors published it), "folder" (other files in
-    the same form) or "twin" (generated); `partial` tells that samples were left out on purpose.
+    the same form) or "twin" (generated); `partial` tells that published samples are missing;
+    `default_scheme` is the one that a split follows when none is named.
     """
 
     dataset: str
@@ -107,8 +107,9 @@ class StoreHead:
     recipe: Mapping[str, Any]
     recipe_id: str
     source_id: str
-    source_kind: Literal["published", "folder", "twin"]
+    source_kind: SourceKind
     partial: bool
+    default_scheme: str
     classes: tuple[str, ...]
     sensor: Sensor
     layout: ArrayLayout

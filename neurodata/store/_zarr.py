@@ -13,8 +13,9 @@ from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
+from neurodata.datasets import PARTITIONS
 from neurodata.store._layout import FORMAT_VERSION, ZARR, ArrayLayout
-from neurodata.store._records import PARTITIONS, SchemeIndex, StoreHead
+from neurodata.store._records import SchemeIndex, StoreHead
 from neurodata.store._table import TEXT_COLUMNS, SampleTable
 
 

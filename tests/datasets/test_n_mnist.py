@@ -35,5 +35,5 @@ def test_a_tree_without_test_or_recordings_is_refused(tmp_path: Path) -> None:
         DATASET.find_root(tmp_path)
     touch(tmp_path, "Test/0/a.txt")
     assert DATASET.find_root(tmp_path.parent) == tmp_path
-    with pytest.raises(SourceNotFoundError, match="no recordings like Train/0/00001.bin"):
+    with pytest.raises(SourceNotFoundError, match=r"no recordings like Train/0/00001\.bin"):
         DATASET.samples(tmp_path)

@@ -66,12 +66,12 @@ class FormatContract:
 
         law()
 
-    @pytest.mark.parametrize("block_bytes", [40, 1000, 1 << 18])
+    @pytest.mark.parametrize(("block_bytes", "keep"), [(40, False), (1000, False), (1000, True), (1 << 18, False)])
     def test_a_slice_is_the_whole_and_a_mask(
-        self, format: Format, written: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+        self, format: Format, written: Path, block_bytes: int, keep: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("neurodata.formats._index.BLOCK_BYTES", block_bytes)
-        recording = format.open(written, SENSOR)
+        recording = format.open(written, SENSOR, keep)
         whole = recording.events()
 
         @given(st.tuples(*[st.none() | st.integers(-5, recording.stop_us + 5)] * 2))
@@ -84,11 +84,12 @@ class FormatContract:
         law()
 
     @pytest.mark.parametrize("n", [1, 7, 1000, 2999, 3000, 3001])
+    @pytest.mark.parametrize("keep", [False, True])
     def test_packets_are_the_whole_in_pieces_of_n(
-        self, format: Format, written: Path, n: int, monkeypatch: pytest.MonkeyPatch
+        self, format: Format, written: Path, n: int, keep: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("neurodata.formats._index.BLOCK_BYTES", 600)
-        recording = format.open(written, SENSOR)
+        recording = format.open(written, SENSOR, keep)
         whole = recording.events()
         packets = list(recording.packets(n))
         assert [len(packet) for packet in packets] == [min(n, 3000 - first) for first in range(0, 3000, n)]

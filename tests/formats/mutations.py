@@ -47,6 +47,7 @@ def outcome(format: Format, path: Path, sensor: Sensor | None) -> EventArray | F
     except FormatError as error:
         return error
     events = recording.events()
+    assert events == format.open(path, sensor, keep=True).events()
     pieces = list(recording.packets(17))
     assert sum(len(piece) for piece in pieces) == len(events) == recording.n_events
     return events

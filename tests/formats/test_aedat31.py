@@ -40,10 +40,12 @@ def packet_header(
     return struct.pack("<HHIIIIII", kind, source, size, 4, overflow, capacity, n, valid)
 
 
-def recording_of(tmp_path: Path, *parts: bytes, header: bytes = HEADER, sensor: Sensor | None = None) -> BlockRecording:
+def recording_of(
+    tmp_path: Path, *parts: bytes, header: bytes = HEADER, sensor: Sensor | None = None, keep: bool = False
+) -> BlockRecording:
     path = tmp_path / "recording.aedat"
     path.write_bytes(header + b"".join(parts))
-    found: BlockRecording = registry.formats["aedat31"].open(path, sensor)
+    found: BlockRecording = registry.formats["aedat31"].open(path, sensor, keep)
     return found
 
 
@@ -106,9 +108,9 @@ def test_late_events_are_sorted_stably_and_counted_across_packets(
     assert recording.events(10, 30).x.tolist() == [0, 4, 2]
 
 
-@given(st.lists(st.integers(0, 60), max_size=40), st.integers(1, 12), st.integers(1, 6))
+@given(st.lists(st.integers(0, 60), max_size=40), st.integers(1, 12), st.integers(1, 6), st.booleans())
 def test_unsorted_packets_and_slices_equal_a_stable_sort(
-    tmp_path_factory: pytest.TempPathFactory, times: list[int], n: int, per_packet: int
+    tmp_path_factory: pytest.TempPathFactory, times: list[int], n: int, per_packet: int, keep: bool
 ) -> None:
     parts = []
     for first in range(0, len(times), per_packet):
@@ -116,7 +118,7 @@ def test_unsorted_packets_and_slices_equal_a_stable_sort(
         parts.append(packet_header(len(piece)) + b"".join(event(t, first + k, 0, 0) for k, t in enumerate(piece)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("neurodata.formats._index.BLOCK_BYTES", 60)
-        recording = recording_of(tmp_path_factory.getbasetemp(), *parts)
+        recording = recording_of(tmp_path_factory.getbasetemp(), *parts, keep=keep)
     by_time = sorted(range(len(times)), key=lambda k: times[k])
     assert recording.events().x.tolist() == by_time
     assert [x for part in recording.packets(n) for x in part.x.tolist()] == by_time

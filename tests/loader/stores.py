@@ -48,6 +48,6 @@ def write_store(
         "official": SchemeIndex("as published", "0" * 64, *parts),
         "all-train": SchemeIndex("everything", "1" * 64, whole, whole[:0], whole[:0]),
     }
-    head = StoreHead("toy", 1, "toy", {}, "a" * 64, "b" * 64, kind, partial, classes, Sensor(4, 4), layout)
+    head = StoreHead("toy", 1, "toy", {}, "a" * 64, "b" * 64, kind, partial, "official", classes, Sensor(4, 4), layout)
     finalise(folder, head, n_shards, schemes)
     return folder

@@ -147,7 +147,7 @@ def test_a_killed_run_is_never_served_and_resumes_to_the_same_bytes(source: Path
     n_done = len(list(folder.glob("commits/*.json")))
     assert n_done >= 3
     if not (folder / "manifest.json").exists():
-        with pytest.raises(StoreError, match="not finished .* resumes it"):
+        with pytest.raises(StoreError, match=r"not finished .* resumes it"):
             neurodata.open_store(folder)
         with pytest.raises(StoreNotFoundError, match="no finished store"):
             neurodata.load("dvs-gesture", recipe=recipe, source=source, cache=cache)

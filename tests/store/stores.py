@@ -44,6 +44,7 @@ def head_of(layout: ArrayLayout, **changed: Any) -> StoreHead:
         "source_id": "cd" * 32,
         "source_kind": "twin",
         "partial": False,
+        "default_scheme": "official",
         "classes": CLASSES,
         "sensor": Sensor(4, 3, 2),
         "layout": layout,
