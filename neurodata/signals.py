@@ -29,9 +29,7 @@ class Sensor:
 
     def __post_init__(self) -> None:
         if not (1 <= self.width <= 65536 and 1 <= self.height <= 65536 and self.polarities in (1, 2)):
-            raise SignalError(
-                f"sensor {self}: width and height are 1 to 65536, polarities 1 or 2"
-            )
+            raise SignalError(f"sensor {self}: width and height are 1 to 65536, polarities 1 or 2")
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}x{self.polarities}"
@@ -74,9 +72,9 @@ class EventArray:
                 )
         if len(self.t) == 0:
             return
-        steps_back = np.flatnonzero(self.t[1:] < self.t[:-1])
-        if len(steps_back):
-            at = int(steps_back[0]) + 1
+        late = self.t[1:] < self.t[:-1]
+        if late.any():
+            at = int(late.argmax()) + 1
             raise SignalError(
                 f"event {at}: time goes back from {self.t[at - 1]} to {self.t[at]} us; "
                 "sort first (EventArray.from_unsorted)"
@@ -153,7 +151,14 @@ class EventArray:
         return len(self.t)
 
     def __getitem__(self, part: slice) -> EventArray:
-        return EventArray(self.t[part], self.x[part], self.y[part], self.p[part], self.sensor)
+        """Events of a slice, whose step is positive: a view. A part of valid events is valid: nothing is checked again."""
+        if part.step is not None and part.step < 1:
+            raise SignalError(f"events [{part.start}:{part.stop}:{part.step}]: a negative step would turn time back")
+        events = object.__new__(EventArray)
+        for name in ("t", "x", "y", "p"):
+            object.__setattr__(events, name, getattr(self, name)[part])
+        object.__setattr__(events, "sensor", self.sensor)
+        return events
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EventArray):

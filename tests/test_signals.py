@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurodata.errors import SignalError
+from neurodata.signals import Clip, EventArray, Image, PointCloud, Sensor, SpikeCounts, Waveform
+from tests.strategies import event_arrays
+
+
+def columns(**changed: np.ndarray) -> dict:
+    base = {
+        "t": np.array([1, 2, 2], np.int64),
+        "x": np.array([0, 1, 2], np.uint16),
+        "y": np.array([0, 0, 1], np.uint16),
+        "p": np.array([True, False, True]),
+    }
+    return base | changed | {"sensor": Sensor(3, 2)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"t": np.array([1, 2, 2], np.int32)}, "column t has type int32"),
+        ({"x": np.array([0, 1], np.uint16)}, r"column x has type uint16 and shape \(2,\)"),
+        ({"p": np.array([0, 1, 1], np.uint8)}, "column p has type uint8"),
+        ({"t": np.array([1, 3, 2], np.int64)}, "event 2: time goes back from 3 to 2 us; sort first"),
+        ({"x": np.array([0, 1, 3], np.uint16)}, "column x reaches 3, but the sensor is 3x2x2"),
+        ({"y": np.array([0, 2, 1], np.uint16)}, "column y reaches 2"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(changed: dict, message: str) -> None:
+    with pytest.raises(SignalError, match=message):
+        EventArray(**columns(**changed))
+
+
+def test_unsorted_events_are_sorted_stably_and_the_late_ones_counted() -> None:
+    t = np.array([5, 1, 5, 3, 9], np.int64)  # 1, and 3, stand after a later event
+    x = np.arange(5, dtype=np.uint16)
+    events, n_late = EventArray.from_unsorted(t, x, np.zeros(5, np.uint16), np.ones(5, bool), Sensor(5, 1))
+    assert events.t.tolist() == [1, 3, 5, 5, 9]
+    assert events.x.tolist() == [1, 3, 0, 2, 4]
+    assert n_late == 2
+    assert EventArray.from_unsorted(events.t, events.x, events.y, events.p, events.sensor)[1] == 0
+
+
+@given(events=event_arrays(), start=st.integers(-5, 3000), length=st.integers(-5, 3000))
+def test_between_is_half_open_and_shares_memory(events: EventArray, start: int, length: int) -> None:
+    first = int(events.t[0]) + start if len(events) else start
+    part = events.between(first, first + length)
+    mask = (events.t >= first) & (events.t < first + length)
+    np.testing.assert_array_equal(part.t, events.t[mask])
+    np.testing.assert_array_equal(part.x, events.x[mask])
+    assert len(part) == 0 or np.shares_memory(part.t, events.t)
+
+
+@given(events=event_arrays())
+def test_structured_events_round_trip(events: EventArray) -> None:
+    assert EventArray.from_structured(events.to_structured(), events.sensor) == events
+
+
+def test_a_slice_that_turns_time_back_is_refused() -> None:
+    with pytest.raises(SignalError, match="negative step"):
+        EventArray(**columns())[::-1]
+    assert EventArray(**columns())[1:].t.tolist() == [2, 2]
+
+
+def test_structured_events_with_missing_fields_or_negative_coordinates_are_refused() -> None:
+    events = EventArray(**columns()).to_structured()
+    with pytest.raises(SignalError, match="missing: p"):
+        EventArray.from_structured(events[["x", "y", "t"]], Sensor(3, 2))
+    events["x"][0] = -1
+    with pytest.raises(SignalError, match="field x leaves the range"):
+        EventArray.from_structured(events, Sensor(3, 2))
+
+
+def test_the_other_signals_check_their_shape_and_type() -> None:
+    f32 = np.zeros
+    with pytest.raises(SignalError, match="waveform has type float64"):
+        Waveform(np.zeros(3), 8000)
+    with pytest.raises(SignalError, match="rate_hz is 0"):
+        Waveform(f32(3, np.float32), 0)
+    with pytest.raises(SignalError, match="clip has type uint8 and 3 axes"):
+        Clip(f32((1, 2, 3), np.uint8), 25)
+    with pytest.raises(SignalError, match="image has type"):
+        Image(f32((2, 3, 1)))
+    with pytest.raises(SignalError, match="point cloud: xyz"):
+        PointCloud(f32((4, 3), np.float32), f32((3, 0), np.float32))
+    with pytest.raises(SignalError, match="target velocity has 4 rows for 5 bins"):
+        SpikeCounts(f32((5, 2), np.uint8), 4000, {"velocity": f32(4)})
+
+
+def test_a_sensor_without_pixels_is_refused() -> None:
+    with pytest.raises(SignalError, match="sensor 0x1x2"):
+        Sensor(0)
