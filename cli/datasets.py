@@ -33,7 +33,10 @@ def datasets(json: JsonOption = False) -> None:
     if json:
         print_json(rows)
         return
-    table = Table(*rows[0], box=None, header_style="bold")
+    columns = [name for name in rows[0] if name != "title"]
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
-    results.print(table)
+        table.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else row[name] for name in columns))
+    results.print(table, crop=False)

@@ -101,11 +101,11 @@ def store_facts(store: StoreReader) -> dict[str, Any]:
 
 
 def _print_preview(plan: Preview, json: bool) -> None:
-    steps = [f"{name}({step})" for name, step in plan.recipe.steps]
+    steps = plan.recipe.canonical()["steps"]
     facts = {
         "recipe": plan.recipe.name,
         "recipe_id": plan.recipe.recipe_id,
-        "steps": [step["parameters"] | {"name": step["name"]} for step in plan.recipe.canonical()["steps"]],
+        "steps": [{"name": step["name"]} | step["parameters"] for step in steps],
         "sample_shape": list(plan.array.shape),
         "sample_bytes": plan.array.size_bytes,
         "files": plan.files,
@@ -114,10 +114,15 @@ def _print_preview(plan: Preview, json: bool) -> None:
     if json:
         print_json(facts)
         return
-    note(f"recipe  {plan.recipe.name} {plan.recipe.recipe_id[:12]}: {', then '.join(steps)}")
+    note(f"recipe  {plan.recipe.name} {plan.recipe.recipe_id[:12]}: {', then '.join(map(_call, steps))}")
     note(f"sample  {plan.array.shape} {plan.array.dtype}, {human_bytes(plan.array.size_bytes)} before compression")
     note(f"files   {plan.files}")
     note(f"stores  {', '.join(map(str, plan.stores)) or 'none with this recipe yet'}")
+
+
+def _call(step: dict[str, Any]) -> str:
+    parameters = ", ".join(f"{name}={value}" for name, value in step["parameters"].items())
+    return f"{step['name']}({parameters})"
 
 
 def _summary(store: StoreReader, reused: bool) -> str:

@@ -151,7 +151,7 @@ class EventArray:
         return len(self.t)
 
     def __getitem__(self, part: slice) -> EventArray:
-        """Events of a slice, whose step is positive: a view. A part of valid events is valid: nothing is checked again."""
+        """Events of a slice with a positive step: a view. A part of valid events is valid, so nothing is checked again."""
         if part.step is not None and part.step < 1:
             raise SignalError(f"events [{part.start}:{part.stop}:{part.step}]: a negative step would turn time back")
         events = object.__new__(EventArray)

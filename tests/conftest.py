@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.loopback import Loopback, start_server
 
 settings.register_profile("neurodata", deadline=None, derandomize=True)
 settings.load_profile("neurodata")
@@ -26,3 +29,12 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder} (set NEURODATA_TEST_DATA)")
     return folder
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    loopback, stop = start_server()
+    yield loopback
+    stop()

@@ -16,6 +16,7 @@ from neurodata.storage import writing
 OFF_RGB, ON_RGB = np.array([0, 114, 178]), np.array([213, 94, 0])
 SMALLEST_SIDE_PX = 128
 CAPTION_PX, GAP_PX = 14, 4
+WIDEST_PX = 1200
 
 
 def paint(frames: NDArray[Any]) -> NDArray[np.uint8]:
@@ -35,8 +36,8 @@ def contact_sheet(frames: NDArray[Any], title: str) -> Image.Image:
     """All T frames of one sample [T, C, H, W] in reading order, each with its step number, under a title."""
     pictures = [_enlarge(picture) for picture in paint(frames)]
     width, height = pictures[0].size
-    columns = min(len(pictures), max(1, 1200 // (width + GAP_PX)))
-    rows = -(-len(pictures) // columns)
+    rows = -(-len(pictures) // max(1, WIDEST_PX // (width + GAP_PX)))
+    columns = -(-len(pictures) // rows)  # as even as can be
     cell_width, cell_height = width + GAP_PX, height + CAPTION_PX + GAP_PX
     sheet = Image.new("RGB", (columns * cell_width + GAP_PX, rows * cell_height + CAPTION_PX + GAP_PX), (232, 232, 232))
     draw = ImageDraw.Draw(sheet)

@@ -27,7 +27,6 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 @pytest.fixture(scope="module")
 def root(archives: tuple[Path, ...]) -> Path:
-    # One folder for each archive: it appears whole, and Train and Test lie side by side below it.
     folder = archives[0].parent / "unpacked"
     for archive in archives:
         with ZipFile(archive) as zipped:
@@ -86,7 +85,7 @@ def test_markers_by_hand() -> None:
     )  # fmt: skip
     marker = [0, 240, 0, 0, 0]
     expected = [[1, 4, 128, 0, 1], marker, [2, 5, 0, 0, 1], marker, marker, [3, 6, 128, 0, 0]]
-    assert with_markers(events) == bytes(sum(expected, []))
+    assert with_markers(events) == np.array(expected, np.uint8).tobytes()
 
 
 def test_the_same_seed_and_size_give_the_same_bytes(archives: tuple[Path, ...], tmp_path: Path) -> None:

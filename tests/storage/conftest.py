@@ -7,17 +7,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.storage.loopback import Loopback, start_server
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    loopback, stop = start_server()
-    yield loopback
-    stop()
-
 
 @pytest.fixture
 def largest_file() -> Iterator[Callable[[int], None]]:

@@ -11,7 +11,7 @@ import pytest
 from neurodata.errors import ChecksumError, DownloadError, StorageError
 from neurodata.storage import download, figshare_url, read_json
 from neurodata.storage._http import RefusedError, _SafeRedirects
-from tests.storage.loopback import Handler, Loopback, fixed, ignore_range, serve
+from tests.loopback import Handler, Loopback, fixed, ignore_range, serve
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes: two pieces of reading
 OTHER = CONTENT[::-1]

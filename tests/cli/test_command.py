@@ -1,0 +1,186 @@
+"""The command as a user meets it: results on stdout, the rest on stderr, exit codes, no tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.gestures import write_gestures
+
+COMMAND = [sys.executable, "-c", "from neurodata.cli import main; main()"]
+
+
+def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, words)], capture_output=True, text=True, env=os.environ | environment, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_gestures(tmp_path_factory.mktemp("source") / "DvsGesture")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
+    """A cache with one finished store."""
+    root = tmp_path_factory.mktemp("cache")
+    done = run("prepare", "dvs-gesture", "--T", "4", "--source", source, "--cache", root)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="module")
+def store(cache: Path) -> Path:
+    (manifest,) = cache.glob("stores/*/*/manifest.json")
+    return manifest.parent
+
+
+def test_the_entry_point_is_the_command() -> None:
+    (point,) = entry_points(group="console_scripts", name="neurodata")
+    assert point.value == "neurodata.cli:main"
+
+
+def test_help_is_quick_and_names_every_command() -> None:
+    times_s = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = run("--help")
+        times_s.append(time.perf_counter() - start)
+    assert done.returncode == 0
+    for name in ("datasets", "info", "fetch", "prepare", "verify", "view", "train", "cache"):
+        assert name in done.stdout
+    modules = subprocess.run(
+        [sys.executable, "-X", "importtime", *COMMAND[1:], "--help"], capture_output=True, text=True, check=True
+    ).stderr
+    assert not any(f" {heavy}\n" in modules for heavy in ("torch", "numba", "zarr", "numpy"))
+    assert min(times_s) < 2  # half a second on an idle machine; measured in the benchmarks, not here
+
+
+def test_the_store_is_printed_on_stdout_and_reused(source: Path, cache: Path, store: Path) -> None:
+    done = run("prepare", "dvs-gesture", "--T", "4", "--source", source, "--cache", cache)
+    assert done.stdout.strip() == str(store)
+    assert "reused dvs-gesture: 33 samples" in done.stderr
+    facts = json.loads(run("prepare", "dvs-gesture", "--T", "4", "--source", source, "--cache", cache, "--json").stdout)
+    assert facts["reused"] is True
+    assert facts["events_read"] == facts["events_encoded"] > 0
+
+
+def test_a_dry_run_does_nothing(source: Path, tmp_path: Path) -> None:
+    words = ("prepare", "dvs-gesture", "--T", "4", "--source", source, "--cache", tmp_path, "--dry-run")
+    assert "event_frame(T=4" in run(*words).stderr
+    assert json.loads(run(*words, "--json").stdout)["sample_shape"] == [4, 2, 128, 128]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("prepare", "dvs-gestures"), 2, "no 'dvs-gestures'; there is dvs-gesture"),
+        (("prepare", "dvs-gesture", "--set", "event_frame.bins=3"), 2, "bins: unknown key"),
+        (("prepare", "dvs-gesture", "--set", "T=3"), 2, "expected STEP.PARAM=VALUE"),
+        (("prepare", "dvs-gesture", "--T", "0"), 2, "0"),
+        (("prepare", "dvs-gesture", "--twin-size", "30"), 2, "goes with --twin"),
+        (("prepare", "dvs-gesture", "--twin", "--source", "."), 2, "exclude each other"),
+        (("prepare", "dvs-gesture"), 1, "By hand"),
+        (("prepare", "n-mnist", "--source", "/nowhere"), 1, "/nowhere: no such folder"),
+        (("train", "dvs-gesture", "--T", "5"), 1, "neurodata prepare dvs-gesture --T 5"),
+        (("train", "dvs-gesture", "--fold", "1"), 2, "expected K/N"),
+        (("verify", "/nowhere"), 1, "/nowhere"),
+        (("view", "/nowhere"), 1, "/nowhere"),
+        (("info", "/nowhere"), 1, "no such file or folder"),
+        (("nonsense",), 2, "nonsense"),
+    ],
+)
+def test_what_cannot_be_done_is_said_without_a_traceback(words: tuple[str, ...], code: int, message: str) -> None:
+    done = run(*words, COLUMNS="200")
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_datasets_are_listed(cache: Path) -> None:
+    assert "dvs-gesture" in run("datasets").stdout
+    rows = {row["name"]: row for row in json.loads(run("datasets", "--json").stdout)}
+    assert rows["n-mnist"]["files"] == "downloaded"
+    assert rows["dvs-gesture"]["train"] == 1176
+
+
+def test_info_describes_datasets_recordings_and_stores(source: Path, store: Path) -> None:
+    assert "CC BY 4.0" in run("info", "dvs-gesture").stdout
+    recording = json.loads(run("info", source / "user01_led.aedat", "--json").stdout)
+    assert (recording["format"], recording["events"], recording["sensor"]) == ("aedat31", 4400, "128x128x2")
+    facts = json.loads(run("info", store, "--json").stdout)
+    assert facts["schemes"]["official"] == {"train": 22, "validation": 0, "test": 11}
+
+
+def test_verify_finds_a_flipped_byte(store: Path, tmp_path: Path) -> None:
+    assert run("verify", store, "--deep").returncode == 0
+    shard = next(path for path in store.glob("data.zarr/frames/c/**/0") if path.is_file())
+    whole = shard.read_bytes()
+    try:
+        shard.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+        done = run("verify", store, "--deep", "--json")
+        assert done.returncode == 1
+        assert json.loads(done.stdout)["problems"]
+    finally:
+        shard.write_bytes(whole)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif"])
+def test_view_writes_a_picture(source: Path, cache: Path, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"sample{suffix}"
+    done = run("view", "dvs-gesture", "--T", "4", "--source", source, "--cache", cache, "-i", "2", "-o", out)
+    assert done.stdout.strip() == str(out), done.stderr
+    with Image.open(out) as picture:
+        assert getattr(picture, "n_frames", 1) == (4 if suffix == ".gif" else 1)
+        assert min(picture.size) >= 128
+
+
+def test_view_of_a_raw_recording_and_of_a_wrong_suffix(source: Path, tmp_path: Path) -> None:
+    assert run("view", source / "user01_led.aedat", "-o", tmp_path / "r.png").returncode == 0
+    done = run("view", source / "user01_led.aedat", "-o", tmp_path / "r.jpg")
+    assert done.returncode == 1
+    assert "pictures end in .png" in done.stderr
+
+
+def test_train_reports_three_accuracies_and_goes_on_where_it_stopped(store: Path, cache: Path) -> None:
+    words = ("train", store, "--cache", cache, "--epochs", "1", "--val", "group:0.3", "--run", "short")
+    done = run(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result) == {"best-on-test", "validation-selected", "last", "run"}
+    assert result["best-on-test"] == result["validation-selected"] == result["last"]
+    folder = Path(result["run"])
+    assert {path.name for path in folder.iterdir()} >= {"metrics.csv", "metrics.jsonl", "result.json", "training.png"}
+    again = run(*words)
+    assert "test accuracy (last)" in again.stdout
+    assert "epoch   1/1" not in again.stderr
+
+
+def test_cache_lists_what_is_kept(cache: Path, store: Path) -> None:
+    listed = json.loads(run("cache", "--cache", cache, "--json").stdout)
+    states = {Path(entry["path"]).name: entry["state"] for entry in listed["entries"]}
+    assert states[store.name] == "finished"
+    assert run("cache", "--cache", cache / "empty").returncode == 0
+
+
+def test_a_closed_pipe_is_quiet(store: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{' '.join(repr(word) for word in COMMAND)} info dvs-gesture | true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+
+
+def test_completion_offers_dataset_names() -> None:
+    done = run(COMP_WORDS="neurodata prepare dvs", COMP_CWORD="2", _NEURODATA_COMPLETE="complete_bash")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,138 @@
+"""Published files are fetched, verified and unpacked; folders are hashed; twins are generated once."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import neurodata
+from neurodata import registry
+from neurodata.datasets import Twin, availability, fetch, locate
+from neurodata.errors import ArchiveError, ChecksumError, SourceNotFoundError
+from neurodata.storage import file_digest
+from tests.gestures import write_gestures
+from tests.loopback import Loopback, serve
+
+N_MNIST, GESTURE = registry.datasets["n-mnist"], registry.datasets["dvs-gesture"]
+EVENT = bytes([3, 4, 0x80, 0, 5])  # x=3, y=4, ON, 5 us
+
+
+def archive(*names: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as members:
+        for name in names:
+            members.writestr(name, EVENT * 3)
+    return file.getvalue()
+
+
+@pytest.fixture
+def published(server: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, bytes]:
+    """N-MNIST as three small recordings on a server of our own, with the checksums that fit."""
+    contents = {
+        "train.zip": archive("Train/1/00001.bin", "Train/2/00002.bin"),
+        "test.zip": archive("Test/3/00001.bin"),
+    }
+    sources = []
+    for source in N_MNIST.sources:
+        (tmp_path / source.filename).write_bytes(contents[source.filename])
+        checksum = f"md5:{file_digest(tmp_path / source.filename, 'md5')}"
+        urls = (server.url(source.filename, serve(contents[source.filename])),)
+        sources.append(replace(source, checksum=checksum, urls=urls))
+    monkeypatch.setattr(type(N_MNIST), "sources", tuple(sources))
+    monkeypatch.setattr(type(N_MNIST), "published_counts", {"train": 2, "validation": 0, "test": 1})
+    return contents
+
+
+def test_published_files_become_a_store_that_load_finds_without_asking(
+    published: dict[str, bytes], server: Loopback, tmp_path: Path
+) -> None:
+    store = neurodata.prepare("n-mnist", T=2)
+    assert store.head.source_kind == "published"
+    assert not store.head.partial
+    assert store.path.name == f"n-mnist-{store.head.recipe_id[:12]}"
+    assert len(server.asked) == 2
+    assert len(neurodata.load("n-mnist", T=2, split="test")) == 1
+    neurodata.prepare("n-mnist", T=3)  # unpacked files are used again
+    assert len(server.asked) == 2
+
+
+def test_a_finished_store_is_reused_after_the_downloads_were_deleted(
+    published: dict[str, bytes], server: Loopback, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    first = neurodata.prepare("n-mnist", T=2, cache=cache)
+    n_asked = len(server.asked)
+    (cache / "downloads").rename(tmp_path / "gone")
+    assert neurodata.prepare("n-mnist", T=2, cache=cache).path == first.path
+    assert len(server.asked) == n_asked
+
+
+def test_files_already_in_the_cache_are_verified_and_not_fetched(
+    published: dict[str, bytes], server: Loopback, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache" / "downloads" / "n-mnist"
+    folder.mkdir(parents=True)
+    for name, content in published.items():
+        (folder / name).write_bytes(content)
+    assert "is there" in availability(N_MNIST, tmp_path / "cache")
+    assert [path.name for path in fetch(N_MNIST, tmp_path / "cache")] == ["train.zip", "test.zip"]
+    assert server.asked == []
+    (folder / "test.zip").write_bytes(b"x" * len(published["test.zip"]))
+    with pytest.raises(ChecksumError, match=r"test\.zip"):
+        fetch(N_MNIST, tmp_path / "cache")
+
+
+def test_archives_in_the_source_folder_count_as_published(published: dict[str, bytes], tmp_path: Path) -> None:
+    before = sorted(path.name for path in tmp_path.iterdir())
+    located = locate(N_MNIST, tmp_path / "cache", source=tmp_path)
+    assert located.kind == "published"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "cache") == before
+
+
+def test_an_archive_that_holds_what_another_one_holds_is_refused(
+    published: dict[str, bytes], server: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    train, test = N_MNIST.sources
+    monkeypatch.setattr(type(N_MNIST), "sources", (train, replace(test, checksum=train.checksum, urls=train.urls)))
+    with pytest.raises(ArchiveError, match=r"test\.zip: holds Train, as another archive"):
+        locate(N_MNIST, tmp_path / "cache")
+    assert list((tmp_path / "cache" / "downloads" / "n-mnist").glob("unpacked-*")) == []
+
+
+def test_a_dataset_that_no_script_can_fetch_says_what_to_put_where(tmp_path: Path) -> None:
+    place = tmp_path / "downloads" / "dvs-gesture" / "DvsGesture.tar.gz"
+    with pytest.raises(SourceNotFoundError, match=r"ibm\.ent\.box\.com") as failure:
+        fetch(GESTURE, tmp_path)
+    assert str(place) in str(failure.value)
+    assert "to get by hand" in availability(GESTURE, tmp_path)
+
+
+def test_a_wrong_archive_put_there_by_hand_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "downloads" / "dvs-gesture" / "DvsGesture.tar.gz"
+    place.parent.mkdir(parents=True)
+    with tarfile.open(place, "w:gz") as members:
+        members.add(write_gestures(tmp_path / "tree"), "DvsGesture")
+    with pytest.raises(ChecksumError, match=r"DvsGesture\.tar\.gz"):
+        locate(GESTURE, tmp_path)
+
+
+def test_a_twin_goes_the_whole_way_and_is_made_once(tmp_path: Path) -> None:
+    store = neurodata.prepare("n-mnist", T=2, twin=True, twin_size=20, cache=tmp_path)
+    (archive,) = tmp_path.glob("downloads/n-mnist-twin-*/train.zip")
+    assert store.head.source_kind == "twin"
+    assert "-twin-" in store.path.name
+    assert len(store) == 20
+    before = archive.stat().st_mtime_ns
+    assert neurodata.prepare("n-mnist", T=3, twin=True, twin_size=20, cache=tmp_path).path != store.path
+    assert archive.stat().st_mtime_ns == before
+    with pytest.raises(neurodata.NeurodataError, match="a twin: ask for it with twin"):
+        neurodata.load("n-mnist", T=2, cache=tmp_path)
+    assert "TWIN" in repr(neurodata.load("n-mnist", T=2, twin=True, cache=tmp_path))
+    archive.write_bytes(archive.read_bytes()[:-1])
+    with pytest.raises(ChecksumError, match=r"train\.zip"):
+        locate(N_MNIST, tmp_path, twin=Twin(20))
