@@ -30,8 +30,8 @@ wheel-check: $(VENV)/.test  ## build the wheel, install it away from the checkou
 	$(BIN)/python tests/wheel_check.py
 
 benchmarks: $(VENV)/.test  ## measured ratios against other libraries
-	$(BIN)/python benchmarks/formats.py
-	$(BIN)/python benchmarks/encodings.py
+	$(BIN)/python -m benchmarks.formats
+	$(BIN)/python -m benchmarks.encodings
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

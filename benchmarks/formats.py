@@ -1,6 +1,6 @@
 """How fast recordings are read, next to the libraries that read the same files.
 
-    python benchmarks/formats.py [--events 12000000] [--rounds 5] [--json FILE]
+    python -m benchmarks.formats [--events 12000000] [--rounds 5] [--json FILE]
 
 Reads generated files whole, from a warm page cache, one reader after the other in every round (the host's
 noise hits all alike), and prints the median. Peak memory is what one read adds, in a process of its own.
@@ -10,28 +10,24 @@ Peers run where they are installed: tonic, spikingjelly, evutils.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import types
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.peers import spikingjelly_event_functions
+from benchmarks.timing import medians_s, write_report
 from neurodata.formats import read, write
 from neurodata.signals import EventArray, Sensor
 
 SUFFIXES = {"aedat31": ".aedat", "nmnist": ".bin"}
-SLOW_S = 5.0  # a reader slower than this runs once
 WARM_UP_EVENTS = 1000
 Reader = Callable[[Path], object]
 
@@ -55,15 +51,7 @@ def tonic_readers() -> dict[str, Reader]:
 
 
 def spikingjelly_readers() -> dict[str, Reader]:
-    spikingjelly = import_module("spikingjelly")
-    # Stand-ins: the package's own __init__ needs a torchvision and torchaudio that match torch's build.
-    for name in ("torchvision", "torchvision.transforms"):
-        sys.modules.setdefault(name, types.ModuleType(name))
-    sys.modules["torchvision"].transforms = sys.modules["torchvision.transforms"]  # type: ignore[attr-defined]
-    package = types.ModuleType("spikingjelly.datasets")
-    package.__path__ = [f"{spikingjelly.__path__[0]}/datasets"]
-    sys.modules.setdefault("spikingjelly.datasets", package)
-    functions = import_module("spikingjelly.datasets.utils")
+    functions = spikingjelly_event_functions()
     return {"aedat31": functions.load_aedat_v3, "nmnist": functions.load_ATIS_bin}
 
 
@@ -103,20 +91,8 @@ def generated(n: int) -> EventArray:
     )
 
 
-def medians_s(candidates: dict[str, Reader], path: Path, rounds: int) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
-        for name, reader in candidates.items():
-            if times[name] and times[name][0] > SLOW_S:
-                continue
-            start = time.perf_counter()
-            reader(path)
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(found) for name, found in times.items()}
-
-
 def peak_mb(format: str, name: str, path: Path, warm_up: Path) -> float:
-    command = [sys.executable, __file__, "--peak", format, name, str(path), str(warm_up)]
+    command = [sys.executable, "-m", "benchmarks.formats", "--peak", format, name, str(path), str(warm_up)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -146,7 +122,8 @@ def measured(n_events: int, rounds: int, folder: Path) -> list[dict[str, object]
         write(events[:WARM_UP_EVENTS], warm_up, format)
         for reader in candidates.values():
             reader(warm_up)
-        seconds = medians_s(candidates, path, rounds)
+        calls = {name: partial(reader, path) for name, reader in candidates.items()}
+        seconds = medians_s(calls, rounds)
         best_peer_s = min(s for name, s in seconds.items() if name != "neurodata") if len(seconds) > 1 else None
         for name, median_s in seconds.items():
             rows.append(
@@ -178,9 +155,7 @@ def main() -> None:
         ratio = "" if row["times_fastest_peer"] is None else f"{row['times_fastest_peer']:.2f}"
         print(f"{row['format']:10}{row['reader']:14}{row['mev_per_s']:8.1f}{ratio:>16}{row['peak_mb']:10.0f}")
     if options.json:
-        machine = {"machine": platform.machine(), "python": platform.python_version(), "numpy": version("numpy")}
-        report = {"events": options.events, "rounds": options.rounds, **machine, "rows": rows}
-        options.json.write_text(json.dumps(report, indent=2) + "\n")
+        write_report(options.json, rows, events=options.events, rounds=options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,15 @@
-"""Other libraries as oracles: imported where installed, with stand-ins for what they do not need."""
+"""Other libraries as oracles, where they are installed."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-import types
-import warnings
+from types import ModuleType
 
 import pytest
 
+from benchmarks import peers
 
-def spikingjelly_event_functions() -> types.ModuleType:
-    """`spikingjelly.datasets.utils`, imported without the package that pulls in torchvision and torchaudio."""
-    spikingjelly = pytest.importorskip("spikingjelly", reason="needs the extra `test`")
-    for name in ("torchvision", "torchvision.transforms"):
-        sys.modules.setdefault(name, types.ModuleType(name))
-    sys.modules["torchvision"].transforms = sys.modules["torchvision.transforms"]  # type: ignore[attr-defined]
-    package = types.ModuleType("spikingjelly.datasets")
-    package.__path__ = [f"{spikingjelly.__path__[0]}/datasets"]
-    sys.modules.setdefault("spikingjelly.datasets", package)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return importlib.import_module("spikingjelly.datasets.utils")
+
+def spikingjelly_event_functions() -> ModuleType:
+    """`spikingjelly.datasets.utils`; the module that asks is skipped where it is not installed."""
+    pytest.importorskip("spikingjelly", reason="needs the extra `test`")
+    return peers.spikingjelly_event_functions()

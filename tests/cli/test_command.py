@@ -87,7 +87,7 @@ def test_a_dry_run_does_nothing(source: Path, tmp_path: Path) -> None:
         (("prepare", "dvs-gestures"), 2, "no 'dvs-gestures'; there is dvs-gesture"),
         (("prepare", "dvs-gesture", "--set", "event_frame.bins=3"), 2, "bins: unknown key"),
         (("prepare", "dvs-gesture", "--set", "T=3"), 2, "expected STEP.PARAM=VALUE"),
-        (("prepare", "dvs-gesture", "--T", "0"), 2, "0"),
+        (("prepare", "dvs-gesture", "--T", "0"), 2, "greater than or equal to 1"),
         (("prepare", "dvs-gesture", "--twin-size", "30"), 2, "goes with --twin"),
         (("prepare", "dvs-gesture", "--twin", "--source", "."), 2, "exclude each other"),
         (("prepare", "dvs-gesture"), 1, "By hand"),

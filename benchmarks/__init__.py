@@ -1,0 +1,1 @@
+"""Measured ratios against other libraries; `make benchmarks` runs them all."""
