@@ -9,15 +9,18 @@ from neurodata.errors import NeurodataError, RecipeError, UnknownNameError
 
 def main() -> None:
     """Run the command; exit code 0 done, 1 failed, 2 wrongly asked, 130 interrupted."""
-    from .app import app
-
     try:
+        from .app import app
+
         app()
     except (RecipeError, UnknownNameError) as error:
         _fail(error, 2)
     except NeurodataError as error:
         _fail(error, 1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Typer answers Ctrl-C by itself while a command runs, with the exit code alone.
+        if isinstance(stop, SystemExit) and stop.code != 130:
+            raise
         _fail("interrupted; what was finished is kept: the same command goes on from there", 130)
     except BrokenPipeError:
         sys.stderr.close()  # The reader of a pipe has gone; Python would complain at exit.

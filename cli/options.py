@@ -104,10 +104,6 @@ def source_of(dataset: str, source: Path | None, twin: bool, twin_size: int | No
     """The files that the options ask for."""
     from neurodata.pipeline import source_request
 
-    if source is not None and twin:
-        raise typer.BadParameter("--source and --twin exclude each other")
-    if twin_size is not None and not twin:
-        raise typer.BadParameter("--twin-size goes with --twin")
     return source_request(dataset, source, twin, twin_size)
 
 
@@ -132,6 +128,7 @@ class Prepared:
         from neurodata import registry
 
         if self.target not in registry.datasets:
+            self._check_folder()
             return neurodata.open_store(self.target).split(split, val=val, fold=fold)
         return neurodata.load(
             self.target,
@@ -151,3 +148,17 @@ class Prepared:
             partial=self.partial,
             **parse_settings(self.settings),
         )
+
+    def _check_folder(self) -> None:
+        """A store's folder says by itself what it holds."""
+        from neurodata import registry
+        from neurodata.errors import StoreNotFoundError
+
+        if not Path(self.target).exists():
+            known = ", ".join(registry.datasets)
+            raise StoreNotFoundError(f"{self.target}: neither a store's folder nor a dataset ({known})")
+        chosen = (self.T, self.split_by, self.settings, self.recipe, self.source, self.twin_size)
+        if self.twin or any(value is not None and value != [] for value in chosen):
+            raise typer.BadParameter(
+                f"{self.target} is a store's folder; --T and other choices go with a dataset's name"
+            )

@@ -68,7 +68,7 @@ def prepare(
             chosen,
             request,
             cache,
-            make_executor=lambda: process_pool(workers or n_cores()),
+            make_executor=lambda n_tasks: process_pool(min(workers or n_cores(), n_tasks)),
             force=force,
             progress=progress,
             on_wait=note,

@@ -58,6 +58,8 @@ def view(
     else:
         prepared = Prepared(target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache)
         chosen = prepared.split(split)
+        if not 0 <= index < len(chosen):
+            raise typer.BadParameter(f"--index {index}: the split has samples 0 to {len(chosen) - 1}")
         sample = chosen.sample(index)
         frames, name = sample.frames, f"{split}-{index}"
         title = f"{chosen.classes[sample.target]}   {sample.key}   {int(frames.sum()):,} events"

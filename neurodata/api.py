@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from neurodata.errors import RecipeError
 from neurodata.formats import open_recording as open_recording
 from neurodata.formats import read as read
 from neurodata.formats import write as write
 from neurodata.loader import Split, Store
-from neurodata.pipeline import choose_store, find_stores, n_cores, prepare_recipe, source_request, thread_pool
+from neurodata.pipeline import borrowed, choose_store, find_stores, n_cores, prepare_recipe, source_request, thread_pool
 from neurodata.progress import Progress, silent
 from neurodata.recipe import load_recipe
 from neurodata.storage import search_roots
@@ -83,9 +85,11 @@ def prepare(
     --------
     >>> store = neurodata.prepare("dvs-gesture", T=16, twin=True)  # doctest: +SKIP
     """
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise RecipeError(f"workers={workers!r}: expected an integer from 1 on")
 
-    def make_executor() -> AbstractContextManager[Executor]:
-        return nullcontext(executor) if executor is not None else thread_pool(workers or n_cores())
+    def make_executor(n_tasks: int) -> AbstractContextManager[Executor]:
+        return borrowed(executor) if executor is not None else thread_pool(min(workers or n_cores(), n_tasks))
 
     prepared = prepare_recipe(
         load_recipe(dataset, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides),
@@ -148,11 +152,12 @@ def load(
         When no store fits (the message is the command that prepares it), or several do (it lists them).
     """
     chosen = load_recipe(dataset, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides)
+    request = source_request(dataset, source, twin, twin_size)
     options = {"T": T, "split-by": split_by, "recipe": recipe, "source": source, "cache": cache, "twin-size": twin_size}
     store = choose_store(
         find_stores(chosen, search_roots(cache)),
         chosen,
-        source=None if source is None else Path(source),
+        source=request.folder,
         twin=twin,
         twin_size=twin_size,
         partial=partial,
@@ -181,5 +186,6 @@ def _prepare_command(
             words += [f"--{option}", str(value)]
     for step, parameters in step_overrides.items():
         for name, value in parameters.items():
-            words += ["--set", f"{step}.{name}={value}"]
+            # What `--set` reads: TOML, which writes these values as JSON does, or plain text.
+            words += ["--set", f"{step}.{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words)

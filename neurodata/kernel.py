@@ -1,6 +1,7 @@
 """The decorator of every Numba kernel: compiled at the first call, without the GIL, cached for the user.
 
-Compiled code goes to the user's own cache (not beside the sources, which may be shared and read-only).
+Compiled code goes to the user's own cache (not beside the sources, which may be shared and read-only);
+where that cannot be written to either, it is kept in memory only.
 """
 
 from __future__ import annotations
@@ -26,5 +27,7 @@ def kernel(function: Function) -> Function:
     config.CACHE_DIR = before or str(user_cache_path("neurodata") / "kernels")
     try:
         return cast(Function, numba.njit(nogil=True, cache=True)(function))
+    except RuntimeError:  # no folder for the cache can be written to: every process compiles for itself
+        return cast(Function, numba.njit(nogil=True)(function))
     finally:
         config.CACHE_DIR = before

@@ -18,7 +18,6 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from neurodata import registry
 from neurodata.datasets import Dataset
@@ -27,6 +26,7 @@ from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec, Encoding, Step, Tally
 from neurodata.storage import canonical_json
 
+# The store format (docs/store-format.md): stores of another version are other stores.
 STORE_VERSION = 1
 Layout = Literal["dense"]
 Compression = Literal["none", "zstd"]
@@ -206,6 +206,9 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
 
 
 def _check(where: str, key: str, expected: Any, value: Any) -> Any:
+    # Late: whoever opens a store needs no recipe checked.
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
     try:
         return TypeAdapter(expected, config=ConfigDict(strict=True)).validate_python(value)
     except ValidationError as error:
@@ -239,8 +242,10 @@ def _apply(where: str, steps: Sequence[dict[str, Any]], overrides: Overrides) ->
         takers = [step for step in steps if step["name"] == name]
         if not takers:
             raise RecipeError(
-                f"{where}: no step {name!r} to set {', '.join(parameters)} of; the steps are {_names(steps)}"
+                f"{where}: no step {name!r} (nor another argument of that name); the steps are {_names(steps)}"
             )
+        if not isinstance(parameters, Mapping):
+            raise RecipeError(f"{where}: {name} is {parameters!r}; expected its parameters, such as {name}={{'T': 8}}")
         for step in takers:
             step.update(parameters)
 

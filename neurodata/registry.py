@@ -36,7 +36,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """All names, sorted; imports nothing."""
-        return sorted({*self._files(), *_entry_points(self.kind)})
+        return sorted({*self._files(), *self._entry_points()})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
@@ -56,8 +56,8 @@ class Registry:
         files = self._files()
         if spelled in files:
             return getattr(import_module(f"neurodata.{self.kind}.{files[spelled]}"), self.attribute)
-        if spelled in _entry_points(self.kind):
-            return _entry_points(self.kind)[spelled].load()
+        if spelled in (plugged := self._entry_points()):
+            return plugged[spelled].load()
         near = difflib.get_close_matches(spelled, self.names(), n=3) or self.names()
         raise UnknownNameError(f"{self.kind}: no {name!r}; there is {', '.join(near)}")
 
@@ -69,13 +69,16 @@ class Registry:
         folder = Path(__file__).parent / self.kind
         return {self._spelled(file.stem): file.stem for file in folder.glob("[!_]*.py")}
 
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        return {self._spelled(point.name): point for point in _entry_points(self.kind)}
+
     def __repr__(self) -> str:
         return f"Registry({self.kind}: {', '.join(self.names())})"
 
 
 @cache
-def _entry_points(kind: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"neurodata.{kind}")}
+def _entry_points(kind: str) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=f"neurodata.{kind}"))
 
 
 formats = Registry("formats", "FORMAT")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurodata.errors import SignalError
 
+LAST_TIME_US = 2**62 - 1  # and as much before zero: the difference of two times fits int64
 # The record layout of tonic and most NumPy event files.
 TONIC_EVENT_DTYPE = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
 
@@ -42,7 +43,7 @@ class EventArray:
     Parameters
     ----------
     t
-        int64, shape [n]: microseconds, on the recording's own clock.
+        int64, shape [n]: microseconds, on the recording's own clock, from -2^62 to 2^62 - 1.
     x, y
         uint16, shape [n]: column (to the right) and row (downwards) from the top-left pixel.
     p
@@ -79,6 +80,8 @@ class EventArray:
                 f"event {at}: time goes back from {self.t[at - 1]} to {self.t[at]} us; "
                 "sort first (EventArray.from_unsorted)"
             )
+        if self.t[0] < -LAST_TIME_US - 1 or self.t[-1] > LAST_TIME_US:
+            raise SignalError(f"times reach from {self.t[0]} to {self.t[-1]} us; expected -2^62 to 2^62 - 1")
         for name, size in (("x", self.sensor.width), ("y", self.sensor.height)):
             largest = int(getattr(self, name).max())
             if largest >= size:
@@ -112,11 +115,17 @@ class EventArray:
         Raises
         ------
         SignalError
-            When a field is missing, a coordinate is negative or off the sensor, or time goes back.
+            When a field is missing or does not hold integers (p: or bool), a coordinate is negative or off the
+            sensor, or time goes back. Times in seconds are not guessed at: convert them to whole microseconds.
         """
         missing = [name for name in "txyp" if name not in (events.dtype.names or ())]
         if missing:
             raise SignalError(f"record array has the fields {events.dtype.names}; missing: {', '.join(missing)}")
+        for name in "txyp":
+            if events[name].dtype.kind not in ("iub" if name == "p" else "iu"):
+                raise SignalError(
+                    f"event field {name} has type {events[name].dtype}; expected integers (t in microseconds)"
+                )
         for name in ("x", "y"):
             if len(events) and (events[name].min() < 0 or events[name].max() > np.iinfo(np.uint16).max):
                 raise SignalError(f"event field {name} leaves the range 0 to 65535")
@@ -151,7 +160,9 @@ class EventArray:
         return len(self.t)
 
     def __getitem__(self, part: slice) -> EventArray:
-        """Events of a slice with a positive step: a view. A part of valid events is valid, so nothing is checked again."""
+        """Events of a slice with a positive step: a view, not checked again (a part of valid events is valid)."""
+        if not isinstance(part, slice):
+            raise TypeError("events are taken by slices; for single events and masks, index the columns t, x, y and p")
         if part.step is not None and part.step < 1:
             raise SignalError(f"events [{part.start}:{part.stop}:{part.step}]: a negative step would turn time back")
         events = object.__new__(EventArray)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,5 +111,22 @@ def test_unknown_names_list_what_there_is() -> None:
         load_recipe("dvs-gestures")
     with pytest.raises(RecipeError, match="neither a readable file nor one of dvs-gesture"):
         load_recipe("dvs-gesture", "missing.toml")
-    with pytest.raises(RecipeError, match=r"no step 'voxel' to set bins of; the steps are event_frame"):
+    with pytest.raises(RecipeError, match=r"no step 'voxel' .*; the steps are event_frame"):
         load_recipe("dvs-gesture", overrides={"voxel": {"bins": 5}})
+
+
+@pytest.mark.parametrize("overrides", [{"t": 4}, {"event_frames": {"T": 4}}])
+def test_a_misspelt_argument_names_the_steps(overrides: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match=f"no step '{next(iter(overrides))}' .*the steps are event_frame"):
+        load_recipe("dvs-gesture", overrides=overrides)
+
+
+def test_the_parameters_of_a_step_are_a_mapping() -> None:
+    with pytest.raises(RecipeError, match="event_frame is 8; expected its parameters"):
+        load_recipe("dvs-gesture", overrides={"event_frame": 8})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("T", ["x", True, 2.0, 0, -1])
+def test_a_number_of_steps_is_an_integer_from_1_on(T: Any) -> None:
+    with pytest.raises(RecipeError, match="T is "):
+        load_recipe("dvs-gesture", T=T)

@@ -29,6 +29,8 @@ def columns(**changed: np.ndarray) -> dict:
         ({"t": np.array([1, 3, 2], np.int64)}, "event 2: time goes back from 3 to 2 us; sort first"),
         ({"x": np.array([0, 1, 3], np.uint16)}, "column x reaches 3, but the sensor is 3x2x2"),
         ({"y": np.array([0, 2, 1], np.uint16)}, "column y reaches 2"),
+        ({"t": np.array([1, 2, 2**62], np.int64)}, "times reach from 1 to 4611686018427387904 us; expected -2"),
+        ({"t": np.array([-(2**62) - 1, 2, 2], np.int64)}, "times reach from -4611686018427387905"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(changed: dict, message: str) -> None:
@@ -95,3 +97,29 @@ def test_the_other_signals_check_their_shape_and_type() -> None:
 def test_a_sensor_without_pixels_is_refused() -> None:
     with pytest.raises(SignalError, match="sensor 0x1x2"):
         Sensor(0)
+
+
+def test_the_longest_recording_has_a_duration() -> None:
+    events = EventArray(**columns(t=np.array([-(2**62), 0, 2**62 - 1], np.int64)))
+    assert events.duration_us == 2**63 - 1
+
+
+@pytest.mark.parametrize(("field", "dtype"), [("t", "f8"), ("x", "f4"), ("y", "f8"), ("p", "f4")])
+def test_record_arrays_of_fractions_are_refused_not_rounded(field: str, dtype: str) -> None:
+    types = {"x": "u2", "y": "u2", "t": "i8", "p": "i1"} | {field: dtype}
+    with pytest.raises(SignalError, match=f"event field {field} has type float"):
+        EventArray.from_structured(np.zeros(3, list(types.items())), Sensor(3, 2))
+
+
+def test_times_beyond_int64_do_not_wrap() -> None:
+    records = np.zeros(2, [("x", "u2"), ("y", "u2"), ("t", "u8"), ("p", "?")])
+    records["t"] = np.uint64(2**63)
+    with pytest.raises(SignalError, match="times reach from"):
+        EventArray.from_structured(records, Sensor(1, 1))
+
+
+def test_an_index_that_is_no_slice_says_what_to_do() -> None:
+    events = EventArray(**columns())
+    for index in (0, events.p):
+        with pytest.raises(TypeError, match="taken by slices"):
+            events[index]

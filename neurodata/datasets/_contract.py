@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from neurodata.errors import FormatError, SourceNotFoundError
 from neurodata.signals import Sensor
+from neurodata.storage import is_file, is_folder, parse_checksum
 
 Partition = Literal["train", "validation", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "validation", "test")
@@ -32,6 +33,11 @@ class Source:
         As published, where known.
     manual
         What a person has to do when `urls` is empty, in one sentence.
+
+    Raises
+    ------
+    ValueError
+        When the checksum is of another form.
     """
 
     filename: str
@@ -39,6 +45,9 @@ class Source:
     urls: tuple[str, ...] = ()
     size_bytes: int | None = None
     manual: str = ""
+
+    def __post_init__(self) -> None:
+        parse_checksum(self.checksum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,11 @@ class SampleRef:
         Class index, 0-based.
     group
         Speaker, subject or user: what must not straddle a split.
+
+    Raises
+    ------
+    FormatError
+        When the key is not UTF-8: a store could not name the sample.
     """
 
     key: str
@@ -65,6 +79,12 @@ class SampleRef:
     group: str
     start_us: int | None = None
     stop_us: int | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            self.key.encode()
+        except UnicodeEncodeError:
+            raise FormatError(f"{self.key!r}: the name of the file is not UTF-8: rename it") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +177,7 @@ def find_folder(dataset: str, folder: Path, entry: str, below: str) -> Path:
         When neither does.
     """
     for candidate in (folder, *sorted(folder.glob(below))):
-        if (candidate / entry).exists():
+        if is_file(candidate / entry) or is_folder(candidate / entry):
             return candidate
     raise SourceNotFoundError(
         f"{folder}: no {entry} there nor in {below}/ below it: not the files of {dataset} as published "
@@ -174,10 +194,27 @@ def read_lines(path: Path) -> list[str]:
         When it is missing, or is not text.
     """
     try:
-        return path.read_text("utf-8").splitlines()
+        return path.read_text("utf-8-sig").splitlines()  # editors may put a byte order mark before the text
     except FileNotFoundError:
         raise SourceNotFoundError(f"{path} is missing; unpack the dataset again") from None
     except OSError as error:
         raise SourceNotFoundError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: byte {error.start} is not text; the file is damaged: unpack it again") from None
+
+
+def list_recordings(folder: Path, suffix: str) -> list[Path]:
+    """Files of a folder with this suffix, sorted by name, hidden ones left out; none when the folder is missing.
+
+    Raises
+    ------
+    SourceNotFoundError
+        When the folder cannot be read.
+    """
+    try:
+        # Sorted: the order of a directory listing differs between machines. Hidden: "._00001.bin" is macOS's.
+        return sorted(path for path in folder.iterdir() if path.suffix == suffix and not path.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SourceNotFoundError(f"{folder} cannot be read: {error.strerror}") from None

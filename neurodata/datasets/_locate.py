@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,8 @@ from neurodata.storage import (
     download,
     exclusive,
     file_digest,
+    is_file,
+    is_folder,
     read_json,
     search_roots,
     unpack,
@@ -25,6 +28,8 @@ from neurodata.storage import (
 )
 
 SourceKind = Literal["published", "folder", "twin"]
+# Written last: a twin is complete when it and every archive are there.
+TWIN_RECORD = "checksums.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def locate(
         return _locate_in_folder(dataset, cache, source, progress)
     for root in search_roots(cache):
         unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
-        if unpacked.is_dir():
+        if is_folder(unpacked):
             return Located(dataset.find_root(unpacked), "published", sources_id(dataset.sources))
     fetch(dataset, cache, progress=progress)
     return _unpack_sources(dataset, dataset.sources, _archive_folder(dataset, cache), cache, "published", progress)
@@ -95,7 +100,7 @@ def fetch(dataset: Dataset, cache: Path, *, progress: Progress = silent) -> tupl
         When a download fails, or a file does not have the published checksum.
     """
     folder = _archive_folder(dataset, cache)
-    by_hand = [source for source in dataset.sources if not source.urls and not (folder / source.filename).is_file()]
+    by_hand = [source for source in dataset.sources if not source.urls and not is_file(folder / source.filename)]
     if by_hand:
         steps = "\n".join(f"  {source.manual}\n  and put it at {folder / source.filename}" for source in by_hand)
         raise SourceNotFoundError(
@@ -103,28 +108,22 @@ def fetch(dataset: Dataset, cache: Path, *, progress: Progress = silent) -> tupl
             "then run the same command again; files that you have already: --source DIR; "
             "generated look-alike data to try things on: --twin"
         )
-    paths = []
-    for source in dataset.sources:
-        path = folder / source.filename
-        if path.is_file():
-            progress(f"verify {source.filename}", 0, None, "B")
-            verify_checksum(path, source.checksum)
-        else:
-            download(source.urls, path, checksum=source.checksum, size_bytes=source.size_bytes, progress=progress)
-        paths.append(path)
-    return tuple(paths)
+    paths = tuple(folder / source.filename for source in dataset.sources)
+    for path, source in zip(paths, dataset.sources, strict=True):
+        download(source.urls, path, checksum=source.checksum, size_bytes=source.size_bytes, progress=progress)
+    return paths
 
 
 def availability(dataset: Dataset, cache: Path) -> str:
     """Where the published files are or would come from, in a few words; looks only."""
     for root in search_roots(cache):
         unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
-        if unpacked.is_dir():
+        if is_folder(unpacked):
             return f"unpacked at {unpacked}"
     folder = _archive_folder(dataset, cache)
     states = []
     for source in dataset.sources:
-        here = (folder / source.filename).is_file()
+        here = is_file(folder / source.filename)
         states.append(f"{source.filename} {'is there' if here else 'to download' if source.urls else 'to get by hand'}")
     return f"{', '.join(states)} (in {folder})"
 
@@ -141,7 +140,7 @@ def folder_id(dataset: Dataset, root: Path, samples: Sequence[SampleRef], progre
     entries = []
     for done, path in enumerate(paths):
         progress("hash source files", done, len(paths), "files")
-        if not path.is_file():
+        if not is_file(path):
             raise SourceNotFoundError(f"{path} is missing, though the files of {dataset.name} name it")
         entries.append((path.relative_to(root).as_posix(), path.stat().st_size, file_digest(path)))
     return hashlib.sha256(canonical_json(entries)).hexdigest()
@@ -151,7 +150,7 @@ def _archive_folder(dataset: Dataset, cache: Path) -> Path:
     """The first root that holds all archives, else the own one, where they will be put."""
     for root in search_roots(cache):
         folder = root / "downloads" / dataset.name
-        if all((folder / source.filename).is_file() for source in dataset.sources):
+        if all(is_file(folder / source.filename) for source in dataset.sources):
             return folder
     return cache / "downloads" / dataset.name
 
@@ -161,33 +160,51 @@ def _unpacked(folder: Path, sources: Sequence[Source]) -> Path:
 
 
 def _locate_in_folder(dataset: Dataset, cache: Path, source: Path, progress: Progress) -> Located:
-    if not source.is_dir():
-        raise SourceNotFoundError(f"--source {source}: no such folder")
+    if not is_folder(source):
+        raise SourceNotFoundError(f"--source {source}: no such folder, or no permission to enter it")
     try:
         return Located(dataset.find_root(source), "folder", None)
     except SourceNotFoundError:
-        if not all((source / archive.filename).is_file() for archive in dataset.sources):
+        if not all(is_file(source / archive.filename) for archive in dataset.sources):
             raise
     for archive in dataset.sources:
-        verify_checksum(source / archive.filename, archive.checksum)
+        verify_checksum(source / archive.filename, archive.checksum, progress)
     return _unpack_sources(dataset, dataset.sources, source, cache, "published", progress)
 
 
 def _locate_twin(dataset: Dataset, cache: Path, twin: Twin, progress: Progress) -> Located:
     name = f"{dataset.name}-twin-v{dataset.twin_version}-n{twin.size}-s{twin.seed}"
     folder = cache / "downloads" / name
-    record = folder / "checksums.json"
-    with exclusive(folder.with_name(f".{name}.lock"), f"generating {name}"):
-        if not record.is_file():
-            progress(f"generate twin of {dataset.name}", 0, None, "samples")
-            _make_folder(folder)
-            archives = dataset.write_twin(folder, twin.seed, twin.size)
-            write_json(record, {path.name: f"sha256:{file_digest(path)}" for path in archives})
-    checksums = read_json(record)
-    sources = tuple(replace(source, checksum=checksums[source.filename]) for source in dataset.sources)
-    for source in sources:
-        verify_checksum(folder / source.filename, source.checksum)
+    sources = _twin_sources(dataset, folder)
+    if sources is None:
+        with _turn(folder, f"generating {name}", progress):
+            sources = _twin_sources(dataset, folder) or _generate_twin(dataset, folder, twin, progress)
+    if not is_folder(_unpacked(folder, sources)):
+        for source in sources:
+            verify_checksum(folder / source.filename, source.checksum, progress)
     return _unpack_sources(dataset, sources, folder, cache, "twin", progress)
+
+
+def _twin_sources(dataset: Dataset, folder: Path) -> tuple[Source, ...] | None:
+    """The archives of a twin with their own checksums; None where it is not there or not complete."""
+    record = folder / TWIN_RECORD
+    if not all(is_file(path) for path in (record, *(folder / source.filename for source in dataset.sources))):
+        return None
+    checksums = read_json(record)
+    try:
+        return tuple(replace(source, checksum=str(checksums[source.filename])) for source in dataset.sources)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"{record}: does not hold a checksum for each archive of the twin; delete it and run the command again"
+        ) from error
+
+
+def _generate_twin(dataset: Dataset, folder: Path, twin: Twin, progress: Progress) -> tuple[Source, ...]:
+    progress(f"generate twin of {dataset.name}", 0, None, "samples")
+    archives = dataset.write_twin(folder, twin.seed, twin.size)
+    checksums = {path.name: f"sha256:{file_digest(path)}" for path in archives}
+    write_json(folder / TWIN_RECORD, checksums)
+    return tuple(replace(source, checksum=checksums[source.filename]) for source in dataset.sources)
 
 
 def _unpack_sources(
@@ -197,18 +214,31 @@ def _unpack_sources(
     # Twins have folders of their own; everything else is unpacked below the own cache, never into --source.
     home = archives if kind == "twin" else cache / "downloads" / dataset.name
     target = _unpacked(home, sources)
-    with exclusive(home.with_name(f".{home.name}.lock"), f"unpacking {dataset.name}"):
-        if not target.is_dir():
-            staging = home / ".unpacking"
-            shutil.rmtree(staging, ignore_errors=True)
-            _make_folder(staging / "all")
-            for source in sources:
-                part = staging / source.filename.split(".")[0]
-                unpack(archives / source.filename, part, progress)
-                _merge(part, staging / "all", source.filename)
-            (staging / "all").replace(target)
-            shutil.rmtree(staging, ignore_errors=True)
+    # Looking comes first: what is unpacked can be used where nothing can be locked, in a cache that is read-only.
+    if not is_folder(target):
+        with _turn(home, f"unpacking {dataset.name}", progress):
+            if not is_folder(target):
+                _unpack_all(sources, archives, target, progress)
     return Located(dataset.find_root(target), kind, sources_id(sources))
+
+
+def _turn(folder: Path, what: str, progress: Progress) -> AbstractContextManager[None]:
+    """One run at a time works on a folder; the others say what they wait for."""
+    return exclusive(
+        folder.with_name(f".{folder.name}.lock"), what, lambda message: progress(message, 0, None, "files")
+    )
+
+
+def _unpack_all(sources: Sequence[Source], archives: Path, target: Path, progress: Progress) -> None:
+    staging = target.with_name(".unpacking")
+    shutil.rmtree(staging, ignore_errors=True)
+    _make_folder(staging / "all")
+    for source in sources:
+        part = staging / source.filename.split(".")[0]
+        unpack(archives / source.filename, part, progress)
+        _merge(part, staging / "all", source.filename)
+    (staging / "all").replace(target)
+    shutil.rmtree(staging, ignore_errors=True)
 
 
 def _merge(part: Path, target: Path, archive: str) -> None:

@@ -9,6 +9,7 @@ tonic's copy has millisecond times and 1077 / 264 samples: accuracies are not co
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import ClassVar
 from neurodata.datasets._contract import Dataset, Partition, SampleRef, Scheme, Source, find_folder, read_lines
 from neurodata.errors import FormatError, SourceNotFoundError
 from neurodata.signals import Sensor
+from neurodata.storage import is_file
 
 TRAIN_LIST, TEST_LIST = "trials_to_train.txt", "trials_to_test.txt"
 LABEL_HEADER = "class,startTime_usec,endTime_usec"
+# 18 digits of microseconds are 30,000 years, and fit int64.
+LABEL_ROW = re.compile(r"\s*(-?\d{1,18})\s*,\s*(-?\d{1,18})\s*,\s*(-?\d{1,18})\s*", re.ASCII)
 
 
 class DvsGesture(Dataset):
@@ -73,14 +77,13 @@ class DvsGesture(Dataset):
         SourceNotFoundError
             When a list, a recording or a label file is missing.
         FormatError
-            When a row of a label file is not a class and an interval; names file and line.
+            When a list names a recording twice, in another folder, or that the other list names too, or a row of
+            a label file is not a class and an interval; names file and line.
         """
-        return [
-            ref
-            for trials in (TRAIN_LIST, TEST_LIST)
-            for recording in _listed(root, trials)
-            for ref in _cut(root, recording)
-        ]
+        train, test = _listed(root, TRAIN_LIST), _listed(root, TEST_LIST)
+        if both := sorted({*train} & {*test}):
+            raise FormatError(f"{root / TEST_LIST}: names {both[0]}, as {TRAIN_LIST} does; take it out of one of them")
+        return [ref for recording in (*train, *test) for ref in _cut(root, recording)]
 
     def schemes(self, root: Path, samples: Sequence[SampleRef]) -> Mapping[str, Scheme]:
         """`official`: IBM's trial lists, no validation set."""
@@ -108,12 +111,20 @@ class DvsGesture(Dataset):
 
 
 def _listed(root: Path, trials: str) -> list[str]:
-    recordings = [line.strip() for line in read_lines(root / trials) if line.strip()]
-    for name in recordings:
-        if not (root / name).is_file():
+    recordings: list[str] = []
+    for number, line in enumerate(read_lines(root / trials), start=1):
+        name = line.strip()
+        if not name:
+            continue
+        if "/" in name or "\\" in name:
+            raise FormatError(f"{root / trials}: line {number} is {name!r}; expected a file in the folder of the list")
+        if name in recordings:
+            raise FormatError(f"{root / trials}: line {number} names {name} again; take it out")
+        if not is_file(root / name):
             raise SourceNotFoundError(
                 f"{root / trials} lists {name}, but {root / name} is missing; unpack DvsGesture.tar.gz again"
             )
+        recordings.append(name)
     return recordings
 
 
@@ -145,10 +156,10 @@ def _cut(root: Path, recording: str) -> Iterator[SampleRef]:
 
 
 def _parse_row(path: Path, number: int, line: str) -> tuple[int, int, int]:
-    try:
-        label, start_us, stop_us = (int(field) for field in line.split(","))
-    except ValueError:
-        raise FormatError(f"{path}: line {number} is {line!r}; expected three whole numbers: {LABEL_HEADER}") from None
+    row = LABEL_ROW.fullmatch(line)
+    if row is None:
+        raise FormatError(f"{path}: line {number} is {line[:80]!r}; expected three whole numbers: {LABEL_HEADER}")
+    label, start_us, stop_us = map(int, row.groups())
     if not 1 <= label <= len(DvsGesture.classes):
         raise FormatError(f"{path}: line {number}: class {label}; expected 1 to {len(DvsGesture.classes)}")
     if not 0 <= start_us <= stop_us:

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from neurodata.datasets._contract import Dataset, Partition, SampleRef, Scheme, Source, find_folder
+from neurodata.datasets._contract import Dataset, Partition, SampleRef, Scheme, Source, find_folder, list_recordings
 from neurodata.errors import SourceNotFoundError
 from neurodata.signals import Sensor
+from neurodata.storage import is_folder
 
 MENDELEY = "https://data.mendeley.com/public-files/datasets/468j46mzdv/files"
 FOLDERS = ("Train", "Test")
@@ -50,7 +51,7 @@ class NMnist(Dataset):
     def find_root(self, folder: Path) -> Path:
         """The folder that holds `Train` and `Test`: this one, or one folder further down."""
         root = find_folder(self.name, folder, "Train", "*")
-        if not (root / "Test").is_dir():
+        if not is_folder(root / "Test"):
             raise SourceNotFoundError(f"{root}: holds Train but not Test; unpack test.zip beside it")
         return root
 
@@ -59,8 +60,7 @@ class NMnist(Dataset):
         samples = []
         for folder in FOLDERS:
             for digit in range(len(self.classes)):
-                # Sorted: the order of a directory listing differs between machines.
-                for path in sorted((root / folder / str(digit)).glob("*.bin")):
+                for path in list_recordings(root / folder / str(digit), ".bin"):
                     key = path.relative_to(root).as_posix()
                     samples.append(SampleRef(key=key, recording=key, target=digit, group=key))
         if not samples:

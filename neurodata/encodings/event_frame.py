@@ -7,7 +7,7 @@ The definition of SpikingJelly's `integrate_events_by_fixed_frames_number` (Fang
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from neurodata.errors import EncodingError, RecipeError
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
 from neurodata.steps import ArraySpec, Tally
+
+SplitBy = Literal["count", "time"]
+CountType = Literal["uint8", "uint16", "uint32"]
+Overflow = Literal["error", "saturate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,15 @@ class EventFrame:
     Raises
     ------
     RecipeError
-        When T is not positive.
+        When T is not positive, or another parameter is none of its choices.
     EncodingError
         When called: a count does not fit and overflow is "error".
     """
 
     T: int
-    split_by: Literal["count", "time"] = "count"
-    dtype: Literal["uint8", "uint16", "uint32"] = "uint16"
-    overflow: Literal["error", "saturate"] = "error"
+    split_by: SplitBy = "count"
+    dtype: CountType = "uint16"
+    overflow: Overflow = "error"
 
     version: ClassVar[int] = 1
     takes: ClassVar[type] = EventArray
@@ -59,6 +63,9 @@ class EventFrame:
     def __post_init__(self) -> None:
         if self.T < 1:
             raise RecipeError(f"event_frame: T is {self.T}; expected at least 1")
+        for name, choices in (("split_by", SplitBy), ("dtype", CountType), ("overflow", Overflow)):
+            if (found := getattr(self, name)) not in get_args(choices):
+                raise RecipeError(f"event_frame: {name} is {found!r}; expected {' or '.join(get_args(choices))}")
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[T, C, H, W] counts."""

@@ -138,12 +138,13 @@ class BlockRecording:
 
     def _packets(self, n: int) -> Iterator[EventArray]:
         held: list[Columns] = []
-        n_held = 0
+        n_held, n_kept = 0, 0
         for k, final_until_us in enumerate(self._earliest_after()):
             held.append(self._decoded(np.array([k])))
             n_held += len(held[-1].t)
             is_last = k == len(self.blocks) - 1
-            if n_held < n and not is_last:
+            # What a late event holds back is joined and sorted again when it has doubled, not with every block.
+            if n_held < max(n, 2 * n_kept) and not is_last:
                 continue
             columns = Columns.joined(held)
             if self.findings["late"]:
@@ -153,6 +154,7 @@ class BlockRecording:
             for first in range(0, stop, n):
                 yield EventArray(*columns.part(first, min(first + n, stop)), self.sensor)
             held, n_held = [columns.part(stop, n_held)], n_held - stop
+            n_kept = n_held
 
     def _earliest_after(self) -> NDArray[np.int64]:
         """For each block, the earliest time in any later one: what is held up to there is in its final place."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from neurodata.errors import FormatError
-from neurodata.formats._aedat31_packets import DECODING, LAST_OVERFLOW, packet
+from neurodata.formats._aedat31_packets import DECODING, packet
 from neurodata.formats._blocks import BlockRecording
 from neurodata.formats._contract import Format
 from neurodata.formats._file import RecordingFile
@@ -107,7 +107,7 @@ def write_file(events: EventArray, path: Path) -> None:
     Raises
     ------
     FormatError
-        When a time is negative or from 2^62 us on, or a coordinate needs more than 15 bits.
+        When a time is negative, or a coordinate needs more than 15 bits.
     """
     if len(events):
         _require_storable(events, path)
@@ -120,10 +120,8 @@ def write_file(events: EventArray, path: Path) -> None:
 
 
 def _require_storable(events: EventArray, path: Path) -> None:
-    if events.t[0] < 0 or events.t[-1] >> 31 > LAST_OVERFLOW:
-        raise FormatError(
-            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us; AEDAT 3.1 holds 0 to 2^62 - 1: shift them"
-        )
+    if events.t[0] < 0:
+        raise FormatError(f"{path}: times begin at {events.t[0]} us; AEDAT 3.1 holds none before 0: shift them")
     if max(events.x.max(), events.y.max()) >= 1 << 15:
         raise FormatError(f"{path}: coordinates on {events.sensor} reach 2^15; AEDAT 3.1 holds 15 bits: crop them")
 

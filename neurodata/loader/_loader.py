@@ -14,10 +14,11 @@ from torch import Tensor
 
 from neurodata.errors import LoaderError
 from neurodata.loader._batch import Batch, collate
+from neurodata.loader._check import check_integer
 from neurodata.loader._decode import Decoder, Portion, SampleTransform
 from neurodata.loader._dtype import delivered_dtype
 from neurodata.loader._order import epoch_order, n_batches, rank_batch
-from neurodata.loader._random import SEED_LIMIT, generator
+from neurodata.loader._random import EPOCH_LIMIT, SEED_LIMIT, generator
 from neurodata.loader._world import World
 
 if TYPE_CHECKING:
@@ -116,21 +117,22 @@ class Loader:
     ) -> None:
         if not len(split):
             raise LoaderError(f"{split!r} has no samples to load")
-        if batch_size < 1 or (threads is not None and threads < 1):
-            raise LoaderError(f"batch_size={batch_size}, threads={threads}: expected at least 1 of each")
-        if seed is not None and not 0 <= seed < SEED_LIMIT:
-            raise LoaderError(f"seed={seed}: expected 0 to 2^64 - 1")
+        for name, function in (("transform", transform), ("batch_transform", batch_transform)):
+            if function is not None and not callable(function):
+                raise LoaderError(f"{name}={function!r}: expected a function")
+        if seed is not None:
+            seed = check_integer("seed", seed, 0, SEED_LIMIT)
         World.resolve(rank, world_size)
         self.split = split
-        self.batch_size = batch_size
+        self.batch_size = check_integer("batch_size", batch_size, 1)
         self.shuffle = shuffle
         self.batch_first = batch_first
         self.drop_last = drop_last
         self.dtype = delivered_dtype(dtype, split.store.array.dtype)
         self.transform = transform
         self.batch_transform = batch_transform
-        self.threads = threads or min(MOST_THREADS, _processors())
-        self.device = device
+        self.threads = min(MOST_THREADS, _processors()) if threads is None else check_integer("threads", threads, 1)
+        self.device = _device(device)
         self._ranks = (rank, world_size)
         self._seed_given = self._seed = seed
         self._seed_to_check = seed is None and bool(shuffle or transform or batch_transform)
@@ -165,8 +167,7 @@ class Loader:
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be that epoch; one that a loaded state stopped in the middle of goes on from there."""
-        if epoch < 0:
-            raise LoaderError(f"epoch {epoch}: expected 0 or more")
+        epoch = check_integer("epoch", epoch, 0, EPOCH_LIMIT)
         if epoch != self._next.epoch:
             self._next = _Place(epoch)
         self._reached = self._next
@@ -194,8 +195,9 @@ class Loader:
             When the state is not one of a loader, or this loader has another global batch, seed or number of samples.
         """
         for name in LoaderState.__required_keys__:
-            if not isinstance(state.get(name), int):
-                raise LoaderError(f"loader state: {name} is {state.get(name)!r}; expected an integer")
+            found = state.get(name) if isinstance(state, dict) else None
+            if not isinstance(found, int):
+                raise LoaderError(f"loader state: {name} is {found!r}; expected an integer")
         self._check_global_batch(state["global_batch"], self._world())
         if state["n_samples"] != len(self.split):
             raise LoaderError(
@@ -206,7 +208,7 @@ class Loader:
                 f"the state was saved with seed {state['seed']}, this loader was made with seed {self._seed_given}; "
                 "make it with that seed, or with seed=None"
             )
-        if not 0 <= state["batches"] <= len(self) or state["epoch"] < 0:
+        if not 0 <= state["batches"] <= len(self) or not 0 <= state["epoch"] < EPOCH_LIMIT:
             raise LoaderError(
                 f"the state is at batch {state['batches']} of epoch {state['epoch']}; an epoch has {len(self)} batches"
             )
@@ -257,6 +259,13 @@ class Loader:
     def __repr__(self) -> str:
         order = f"shuffled with seed {self._seed}" if self.shuffle else "in order"
         return f"Loader({self.split!r}, batches of {self.batch_size}, {order})"
+
+
+def _device(device: str | torch.device | None) -> torch.device | None:
+    try:
+        return None if device is None else torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise LoaderError(f"device={device!r}: {str(error).splitlines()[0]}") from None
 
 
 def _processors() -> int:

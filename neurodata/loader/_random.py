@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SEED_LIMIT = 2**64
+EPOCH_LIMIT = 2**63
 _GAMMA = 0x9E3779B97F4A7C15
 
 

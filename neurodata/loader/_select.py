@@ -32,7 +32,7 @@ def carve(val: str, labels: NDArray[np.int64], groups: Sequence[str], keys: Sequ
     LoaderError
         When val cannot be read, or nothing would be left on one of the two sides.
     """
-    by, _, amount = val.partition(":")
+    by, _, amount = val.partition(":") if isinstance(val, str) else ("", "", "")
     try:
         fraction = Fraction(amount)
     except (ValueError, ZeroDivisionError):
@@ -116,7 +116,7 @@ def class_indices(wanted: Sequence[str | int], classes: Sequence[str]) -> tuple[
     LoaderError
         When none is wanted, or one twice.
     """
-    if isinstance(wanted, str) or not wanted:
+    if isinstance(wanted, str) or not isinstance(wanted, Sequence | np.ndarray) or not len(wanted):
         raise LoaderError(f"classes={wanted!r}: expected a list of names or indices; there is {_listed(classes)}")
     indices = tuple(_class_index(one, classes) for one in wanted)
     if len(set(indices)) != len(indices):

@@ -77,8 +77,8 @@ class Store(StoreReader):
         return Split(self, indices, kept, origin)
 
     def _scheme_name(self, scheme: str | None) -> str:
-        scheme = scheme or self.head.default_scheme
-        if scheme not in self.schemes:
+        scheme = self.head.default_scheme if scheme is None else scheme
+        if scheme not in tuple(self.schemes):
             raise UnknownNameError(f"{self.path}: no scheme {scheme!r}; there is {', '.join(self.schemes) or 'none'}")
         return scheme
 

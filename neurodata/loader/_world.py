@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch.distributed
 
 from neurodata.errors import LoaderError
+from neurodata.loader._check import check_integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,13 @@ class World:
             if torch.distributed.is_available() and torch.distributed.is_initialized():
                 return cls(torch.distributed.get_rank(), torch.distributed.get_world_size(), joined=True)
             return cls(0, 1, joined=False)
-        if rank is None or size is None or not 0 <= rank < size:
+        if rank is None or size is None:
             raise LoaderError(
                 f"rank={rank}, world_size={size}: expected both, with 0 <= rank < world_size, "
                 "or neither (torch.distributed is asked when iteration begins)"
             )
-        return cls(rank, size, joined=False)
+        size = check_integer("world_size", size, 1)
+        return cls(check_integer("rank", rank, 0, size), size, joined=False)
 
     def check_agreed(self, seed: int) -> None:
         """Compare a seed taken from torch with those of the other ranks; every rank has to call this.

@@ -66,7 +66,7 @@ class Parameters:
         When a value is out of range.
     """
 
-    channels: tuple[int, ...] = (24, 48, 64)
+    channels: tuple[int, ...] = (16, 32, 64)
     max_side: int = 34
     tau_syn: tuple[float, ...] = (2.0, 4.0)
     tau_mem: tuple[float, ...] = (1.25, 4.0)

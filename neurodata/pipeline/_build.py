@@ -7,33 +7,39 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeAlias
 
 from neurodata.pipeline._execute import run_tasks, unfinished
+from neurodata.pipeline._find import is_finished, rebuild_folders
 from neurodata.pipeline._plan import Plan
 from neurodata.progress import Progress, silent
-from neurodata.storage import exclusive
-from neurodata.store import MANIFEST, finalise
+from neurodata.storage import exclusive, remove_leftovers
+from neurodata.store import finalise
+
+# Called with the number of tasks when there is work to do.
+MakeExecutor: TypeAlias = Callable[[int], AbstractContextManager[Executor]]
 
 
 def build_store(
     plan: Plan,
     stores: Path,
-    make_executor: Callable[[], AbstractContextManager[Executor]],
+    make_executor: MakeExecutor,
     *,
     force: bool = False,
     progress: Progress = silent,
     on_wait: Callable[[str], None] | None = None,
 ) -> Path:
-    """Write the plan's store below `stores`; a finished one is returned as it is, an interrupted one completed.
+    """Write the plan's store below `stores`; one that is finished is returned, one that is interrupted completed.
 
-    The bytes do not depend on the executor, nor on interruptions.
+    So is one whose manifest or sample table is damaged. The bytes do not depend on the executor, nor on interruptions.
 
     Parameters
     ----------
     make_executor
-        Called when there is work to do.
+        Called with the number of tasks when there is work to do.
     force
-        Build anew beside the finished store, and replace it when complete.
+        Build anew beside the finished store, and replace it when complete. What an interrupted rebuild
+        finished is kept.
 
     Returns
     -------
@@ -41,14 +47,15 @@ def build_store(
         The store's folder.
     """
     target = stores / plan.head.dataset / plan.folder_name
+    fresh, old = rebuild_folders(target)
     with exclusive(target.with_name(f".{target.name}.lock"), f"preparing {target.name}", on_wait):
+        if old.exists() and not target.exists():
+            old.replace(target)  # A run was killed between the two renames below.
+        shutil.rmtree(old, ignore_errors=True)
         if not force:
-            if not (target / MANIFEST).is_file():
+            if not is_finished(target):
                 _run(plan, target, make_executor, progress)
             return target
-        fresh, old = target.with_name(f".{target.name}.rebuild"), target.with_name(f".{target.name}.old")
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
         _run(plan, fresh, make_executor, progress)
         if target.exists():
             target.replace(old)
@@ -57,11 +64,14 @@ def build_store(
     return target
 
 
-def _run(
-    plan: Plan, folder: Path, make_executor: Callable[[], AbstractContextManager[Executor]], progress: Progress
-) -> None:
+def _run(plan: Plan, folder: Path, make_executor: MakeExecutor, progress: Progress) -> None:
     todo = unfinished(plan.tasks(folder))
     if todo:
-        with make_executor() as executor:
-            run_tasks(todo, executor, len(plan.refs), progress)
+        try:
+            with make_executor(len(todo)) as executor:
+                run_tasks(todo, executor, len(plan.refs), progress)
+        except BaseException:
+            # Workers that were ended in the middle of a shard could not tidy up.
+            remove_leftovers(folder)
+            raise
     finalise(folder, plan.head, plan.n_shards, plan.schemes)

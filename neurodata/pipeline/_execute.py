@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children
+from typing import Any
 
 from neurodata import registry
 from neurodata.datasets import SampleRef
@@ -31,27 +37,18 @@ def run_task(task: ShardTask) -> int:
 
 
 def run_tasks(tasks: Sequence[ShardTask], executor: Executor, n_samples: int, progress: Progress = silent) -> None:
-    """Run all tasks on an executor; the first failure stops the rest."""
+    """Run all tasks on an executor, which has to call back the others when the first one fails."""
     done = n_samples - sum(len(task.refs) for task in tasks)
     progress("encode", done, n_samples, "samples")
-    waiting = iter(tasks)
-    # Few tasks are handed out at a time: a failure or Ctrl-C then has little to call back.
-    running = {executor.submit(run_task, task) for _, task in zip(range(64), waiting, strict=False)}
     try:
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                done += future.result()
-                progress("encode", done, n_samples, "samples")
-            running |= {executor.submit(run_task, task) for _, task in zip(finished, waiting, strict=False)}
+        for future in as_completed([executor.submit(run_task, task) for task in tasks]):
+            done += future.result()
+            progress("encode", done, n_samples, "samples")
     except BrokenProcessPool as error:
         raise StorageError(
             "a worker process died (killed, or out of memory); finished shards are kept: run the same command again "
             "to go on, with fewer --workers if memory ran out"
         ) from error
-    finally:
-        for future in running:
-            future.cancel()
 
 
 def unfinished(tasks: Sequence[ShardTask]) -> list[ShardTask]:
@@ -59,14 +56,83 @@ def unfinished(tasks: Sequence[ShardTask]) -> list[ShardTask]:
     return [task for task in tasks if not committed(task.folder, task.shard, task.layout, task.rows)]
 
 
-def process_pool(workers: int) -> Executor:
-    """Worker processes started afresh: a fork would copy locks that threads of this process may hold."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+@contextmanager
+def process_pool(workers: int) -> Iterator[Executor]:
+    """Worker processes started afresh: a fork would copy locks that threads of this process may hold.
+
+    An error or Ctrl-C in the block ends them at once; they also end when this process does, however it ends.
+    """
+    others = set(active_children())
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin_worker) as executor:
+        try:
+            with _interrupts_held_back():
+                # The pool starts one worker for each of the first tasks.
+                for _ in range(workers):
+                    executor.submit(int)
+            yield executor
+        except BaseException:
+            # Calling tasks back at the same time would trip the pool's own thread (Python 3.11).
+            for worker in set(active_children()) - others:
+                worker.terminate()
+            raise
 
 
-def thread_pool(workers: int) -> Executor:
+@contextmanager
+def thread_pool(workers: int) -> Iterator[Executor]:
     """Threads of this process: no `__main__` guard needed; kernels and compression run without the GIL."""
-    return ThreadPoolExecutor(workers, thread_name_prefix="neurodata-prepare")
+    with ThreadPoolExecutor(workers, thread_name_prefix="neurodata-prepare") as executor, borrowed(executor) as lent:
+        yield lent
+
+
+@contextmanager
+def borrowed(executor: Executor) -> Iterator[Executor]:
+    """Somebody's executor, which is not shut down; at the end, what it has not begun is called back.
+
+    What it has begun is waited for: nobody writes to the store any more when this returns.
+    """
+    lent = _Borrowed(executor)
+    try:
+        yield lent
+    finally:
+        for future in lent.futures:
+            future.cancel()
+        wait(lent.futures)
+
+
+class _Borrowed(Executor):
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.futures.append(self.executor.submit(fn, *args, **kwargs))
+        return self.futures[-1]
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C arrives at the end of the block; processes started in it never get one, so that only this one answers."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield  # Windows
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_worker() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """An orphan would wait for work for ever, and write into a store that another run has taken over."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class _ShardEncoder:

@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from neurodata import registry
 from neurodata.datasets import Dataset, folder_id, sources_id
-from neurodata.errors import SourceNotFoundError, StoreNotFoundError
+from neurodata.errors import NeurodataError, SourceNotFoundError, StorageError, StoreNotFoundError
 from neurodata.recipe import Recipe
 from neurodata.store import MANIFEST, StoreReader
 
 
-def find_stores(recipe: Recipe, roots: Iterable[Path]) -> list[StoreReader]:
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundStores:
+    """Finished stores of a recipe, and by folder what is wrong with those that cannot be opened."""
+
+    stores: tuple[StoreReader, ...]
+    damaged: Mapping[Path, NeurodataError]
+
+
+def find_stores(recipe: Recipe, roots: Iterable[Path]) -> FoundStores:
     """Finished stores of this recipe below the given roots, one for each source (the first root's)."""
     by_source: dict[str, StoreReader] = {}
+    damaged: dict[Path, NeurodataError] = {}
     for root in roots:
-        for manifest in sorted((root / "stores" / recipe.dataset).glob(f"[!.]*-{recipe.recipe_id[:12]}*/{MANIFEST}")):
-            store = StoreReader(manifest.parent)
+        for folder in _candidates(root / "stores" / recipe.dataset, recipe.recipe_id[:12]):
+            try:
+                store = StoreReader(folder)
+            except NeurodataError as error:
+                damaged[folder] = error
+                continue
             if store.head.recipe_id == recipe.recipe_id:
                 by_source.setdefault(store.head.source_id, store)
-    return list(by_source.values())
+    return FoundStores(tuple(by_source.values()), damaged)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a store can be opened: its manifest, sample table and schemes are whole."""
+    try:
+        StoreReader(folder).close()
+    except StorageError:
+        raise
+    except NeurodataError:
+        return False
+    return True
+
+
+def rebuild_folders(target: Path) -> tuple[Path, Path]:
+    """Where `--force` builds a store's replacement, and where the replaced store waits for its deletion."""
+    return target.with_name(f".{target.name}.rebuild"), target.with_name(f".{target.name}.old")
 
 
 def choose_store(
-    stores: Sequence[StoreReader],
+    found: FoundStores,
     recipe: Recipe,
     *,
     source: Path | None = None,
@@ -45,19 +75,31 @@ def choose_store(
     """
     if source is not None:
         wanted = _source_id(recipe, source)
-        fitting = [store for store in stores if store.head.source_id == wanted]
+        fitting = [store for store in found.stores if store.head.source_id == wanted]
     else:
         fitting = [
             store
-            for store in stores
+            for store in found.stores
             if (store.head.source_kind == "twin") == twin
             and (partial or not store.head.partial)
             and (twin_size is None or len(store) == twin_size)
         ]
-        fitting = [store for store in fitting if store.head.source_kind == "published"] or fitting
+        published = [store for store in fitting if store.head.source_kind == "published"]
+        # Other files never stand in for published ones that were prepared and cannot be opened.
+        fitting = published or (fitting if twin or not _published_is_damaged(found, recipe) else [])
     if len(fitting) == 1:
         return fitting[0]
-    raise StoreNotFoundError(_several(fitting) if fitting else _none(stores, recipe, command))
+    raise StoreNotFoundError(_several(fitting) if fitting else _none(found, recipe, command))
+
+
+def _candidates(stores: Path, id12: str) -> list[Path]:
+    """Folders that may hold a finished store; last those that a killed `--force` moved aside and did not replace."""
+    patterns = f"[!.]*-{id12}*/{MANIFEST}", f".*-{id12}*.old/{MANIFEST}"
+    return [manifest.parent for pattern in patterns for manifest in sorted(stores.glob(pattern))]
+
+
+def _published_is_damaged(found: FoundStores, recipe: Recipe) -> bool:
+    return any(folder.name.endswith(recipe.recipe_id[:12]) for folder in found.damaged)
 
 
 def _source_id(recipe: Recipe, folder: Path) -> str:
@@ -73,21 +115,24 @@ def _source_id(recipe: Recipe, folder: Path) -> str:
 
 
 def _several(fitting: Sequence[StoreReader]) -> str:
-    listed = "\n".join(f"  {store.path}" for store in fitting)
-    way_out = "name the files (source), or open one by its folder"
+    listed = "\n".join(f"  {store.path} ({len(store)} samples)" for store in fitting)
+    way_out = "say which: source (or twin_size, of twins), or open one by its folder"
     return f"{len(fitting)} stores fit, made from different files:\n{listed}\n{way_out}"
 
 
-def _none(stores: Sequence[StoreReader], recipe: Recipe, command: str) -> str:
+def _none(found: FoundStores, recipe: Recipe, command: str) -> str:
     identity = f"{recipe.name} {recipe.recipe_id[:12]}"
     message = f"no finished store of {recipe.dataset} by this recipe ({identity}); prepare it with\n  {command}"
-    if stores:
-        listed = "\n".join(f"  {store.path} ({_what_to_ask(store)})" for store in stores)
+    if found.stores:
+        listed = "\n".join(f"  {store.path} ({_what_to_ask(store)})" for store in found.stores)
         message += f"\nnot asked for, but there:\n{listed}"
+    if found.damaged:
+        listed = "\n".join(f"  {error}" for error in found.damaged.values())
+        message += f"\nthere, but damaged or unreadable (preparing again writes it anew):\n{listed}"
     return message
 
 
 def _what_to_ask(store: StoreReader) -> str:
     if store.head.source_kind == "twin":
-        return "a twin: ask for it with twin"
+        return f"a twin of {len(store)} samples: ask for it with twin"
     return "a part of the dataset: ask for it with partial, or with source" if store.head.partial else "other files"

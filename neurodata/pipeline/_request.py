@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from neurodata import registry
 from neurodata.datasets import Dataset, Twin, availability, locate, sources_id
 from neurodata.errors import RecipeError
-from neurodata.pipeline._build import build_store
+from neurodata.pipeline._build import MakeExecutor, build_store
 from neurodata.pipeline._find import find_stores
 from neurodata.pipeline._plan import make_plan
 from neurodata.progress import Progress, silent
@@ -59,16 +57,20 @@ def source_request(
     Raises
     ------
     RecipeError
-        When both a folder and a twin are asked for, or the twin is too small to hold every class.
+        When both a folder and a twin are asked for, a size without a twin, or one too small to hold every class.
     """
     if source is not None and twin:
-        raise RecipeError("a source folder and a twin exclude each other")
+        raise RecipeError("a source folder and a twin exclude each other: give --source or --twin")
     if not twin:
+        if twin_size is not None:
+            raise RecipeError(f"twin size {twin_size}, but no twin was asked for: add --twin (twin=True)")
         return SourceRequest(None if source is None else Path(source))
     entry: Dataset = registry.datasets[dataset]
     size = entry.twin_size if twin_size is None else twin_size
-    if size < len(entry.classes):
-        raise RecipeError(f"twin of {dataset}: {size} samples; expected at least {len(entry.classes)}, one a class")
+    if not isinstance(size, int) or size < len(entry.classes):
+        raise RecipeError(f"twin of {dataset}: {size!r} samples; expected at least {len(entry.classes)}, one a class")
+    if not isinstance(twin_seed, int) or twin_seed < 0:
+        raise RecipeError(f"twin of {dataset}: seed {twin_seed!r}; expected an integer from 0 on")
     return SourceRequest(twin=Twin(size, twin_seed))
 
 
@@ -77,7 +79,7 @@ def prepare_recipe(
     request: SourceRequest,
     cache: str | Path | None = None,
     *,
-    make_executor: Callable[[], AbstractContextManager[Executor]],
+    make_executor: MakeExecutor,
     force: bool = False,
     progress: Progress = silent,
     on_wait: Callable[[str], None] | None = None,
@@ -113,7 +115,7 @@ def preview(recipe: Recipe, request: SourceRequest, cache: str | Path | None = N
         files = str(dataset.find_root(request.folder))
     else:
         files = availability(dataset, root)
-    stores = tuple(store.path for store in find_stores(recipe, search_roots(root)))
+    stores = tuple(store.path for store in find_stores(recipe, search_roots(root)).stores)
     return Preview(recipe, recipe.array(), files, stores)
 
 
@@ -125,5 +127,5 @@ def n_cores() -> int:
 
 
 def _finished(recipe: Recipe, source_id: str, root: Path) -> Path | None:
-    stores = find_stores(recipe, search_roots(root))
-    return next((store.path for store in stores if store.head.source_id == source_id), None)
+    found = find_stores(recipe, search_roots(root))
+    return next((store.path for store in found.stores if store.head.source_id == source_id), None)

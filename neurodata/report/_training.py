@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -48,8 +47,7 @@ def save_training_picture(
     StorageError
         When the file cannot be written.
     """
-    pyplot = _pyplot()
-    figure = pyplot.figure(figsize=(12, 5.2 + 1.25 * len(samples)), layout="constrained")
+    figure = _figure_class()(figsize=(12, 5.2 + 1.25 * len(samples)), layout="constrained")
     figure.suptitle(title)
     above, below = figure.subfigures(2, 1, height_ratios=[1.25 * len(samples), 4.6])
     rows = above.subplots(len(samples), 1, squeeze=False)[:, 0]
@@ -60,20 +58,18 @@ def save_training_picture(
     _draw_confusion(right, confusion, classes)
     with writing(path) as file:
         figure.savefig(file, format="png", dpi=110)
-    pyplot.close(figure)
 
 
-def _pyplot() -> ModuleType:
+def _figure_class() -> type[Any]:
+    """Matplotlib's figure, drawn without pyplot: that would change the caller's backend and keep figures open."""
     try:
-        import matplotlib as mpl
+        from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError(
             "pictures of training need matplotlib: pip install 'neurodata-pipeline[report]'"
         ) from None
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
+    figure_class: type[Any] = Figure
+    return figure_class
 
 
 def _draw_sample(axes: Any, caption: str, frames: NDArray[Any]) -> None:

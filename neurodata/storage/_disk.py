@@ -20,6 +20,7 @@ _REASONS = {
     errno.EFBIG: f"the file system takes no files of this size; {_ELSEWHERE}",
     errno.EIO: "the disk reports an error; check the disk or the network share",
     errno.EISDIR: "it is a folder, a file was expected",
+    errno.EEXIST: "a file stands where a folder was expected",
     errno.ENOTDIR: "a part of its path is a file, a folder was expected",
     errno.ENAMETOOLONG: "the file system does not take names of this length",
 }
@@ -41,6 +42,16 @@ def require_space(folder: Path, needed_bytes: int, what: str) -> None:
             f"{folder}: {what} needs {needed_bytes:,} bytes, the disk has {free_bytes:,} left; "
             f"free some space, or {_ELSEWHERE}"
         )
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there and may be looked at; `Path.is_file` raises where a folder above may not be entered."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there and may be looked at; `Path.is_dir` raises where one above may not be entered."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from neurodata.errors import StorageError
+from neurodata.storage._disk import is_folder
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +22,7 @@ def cache_root(explicit: str | Path | None = None) -> Path:
     Raises
     ------
     StorageError
-        When the root is a URL.
+        When the root is a URL, or begins with a user (~name) whom this machine does not know.
     """
     chosen = explicit or os.environ.get("NEURODATA_CACHE")
     if chosen:
@@ -30,12 +31,12 @@ def cache_root(explicit: str | Path | None = None) -> Path:
 
 
 def search_roots(explicit: str | Path | None = None) -> tuple[Path, ...]:
-    """`cache_root`, then the folders of $NEURODATA_PATH that exist: all places where files may already be.
+    """`cache_root`, then the folders of $NEURODATA_PATH that can be read: all places where files may already be.
 
     The entries of $NEURODATA_PATH are separated like those of $PATH, and are only read from.
     """
     shared = [_local(entry) for entry in os.environ.get("NEURODATA_PATH", "").split(os.pathsep) if entry]
-    return tuple(dict.fromkeys([cache_root(explicit), *(root for root in shared if root.is_dir())]))
+    return tuple(dict.fromkeys([cache_root(explicit), *filter(_readable, shared)]))
 
 
 def user_state_root() -> Path:
@@ -43,10 +44,17 @@ def user_state_root() -> Path:
     return user_cache_path("neurodata") / "state"
 
 
+def _readable(root: Path) -> bool:
+    return is_folder(root) and os.access(root, os.R_OK | os.X_OK)
+
+
 def _local(root: str | Path) -> Path:
     if "://" in str(root):
         raise StorageError(f"{root}: object stores are not supported as a root yet; give a folder")
-    return Path(root).expanduser().absolute()
+    try:
+        return Path(root).expanduser().absolute()
+    except RuntimeError as error:
+        raise StorageError(f"{root}: there is no such user on this machine; give a folder") from error
 
 
 def _checkout_cache(checkout: Path) -> Path | None:

@@ -4,7 +4,6 @@ from neurodata.store._commit import EncodedSample as EncodedSample
 from neurodata.store._commit import committed as committed
 from neurodata.store._commit import write_shard as write_shard
 from neurodata.store._finalise import finalise as finalise
-from neurodata.store._layout import FORMAT_VERSION as FORMAT_VERSION
 from neurodata.store._layout import MANIFEST as MANIFEST
 from neurodata.store._layout import ArrayLayout as ArrayLayout
 from neurodata.store._reader import StoreReader as StoreReader

@@ -10,8 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from neurodata.errors import StorageError, StoreError
+from neurodata.recipe import STORE_VERSION
 from neurodata.storage import file_digest, write_bytes, writing
-from neurodata.store._layout import FORMAT_VERSION, MANIFEST, ArrayLayout, commit_path
+from neurodata.store._layout import MANIFEST, ArrayLayout, commit_path
 from neurodata.store._records import Counts, Json, SampleRow, check_seal, parse, seal
 from neurodata.store._shard import write_chunks
 
@@ -72,7 +73,7 @@ def write_shard(
         total = counts()
         total.check(path)
     record = {
-        "version": FORMAT_VERSION,
+        "version": STORE_VERSION,
         "shard": shard,
         "layout": layout.to_json(),
         "file": layout.shard_path(shard),
@@ -111,9 +112,9 @@ def read_commit(folder: Path, shard: int) -> Json:
     record = parse(raw, path)
     check_seal(record, SEAL, path)
     found = record.get("version"), record.get("shard")
-    if found != (FORMAT_VERSION, shard):
+    if found != (STORE_VERSION, shard):
         raise StoreError(
-            f"{path}: format version {found[0]}, shard {found[1]}; expected version {FORMAT_VERSION}, shard {shard}; "
+            f"{path}: format version {found[0]}, shard {found[1]}; expected version {STORE_VERSION}, shard {shard}; "
             "run `neurodata prepare` again"
         )
     return record

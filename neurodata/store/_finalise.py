@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from neurodata.datasets import PARTITIONS
 from neurodata.errors import StoreError
+from neurodata.recipe import STORE_VERSION
 from neurodata.storage import remove_leftovers, write_bytes
 from neurodata.store._commit import read_commit, remove_file
 from neurodata.store._layout import (
     COMMITS,
-    FORMAT_VERSION,
     MANIFEST,
     ZARR,
     ArrayLayout,
@@ -70,7 +70,7 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
     files = _small_entries(small) | _shard_entries(folder, commits)
     manifest = manifest_bytes(
         {
-            "version": FORMAT_VERSION,
+            "version": STORE_VERSION,
             **head.to_json(),
             "n_samples": len(table),
             "n_shards": n_shards,

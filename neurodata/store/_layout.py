@@ -16,8 +16,6 @@ import numpy as np
 from neurodata.errors import StoreError
 from neurodata.steps import ArraySpec
 
-FORMAT_VERSION = 1
-
 MANIFEST = "manifest.json"
 COMMITS = "commits"
 ZARR = "data.zarr"

@@ -7,7 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from neurodata.errors import StorageError, StoreError, StoreNotFoundError
-from neurodata.store._layout import FORMAT_VERSION, MANIFEST
+from neurodata.recipe import STORE_VERSION
+from neurodata.store._layout import COMMITS, MANIFEST, ZARR
 from neurodata.store._records import Json, StoreHead, check_seal, parse, seal
 
 SEAL = "sha256"
@@ -42,9 +43,9 @@ def read_manifest(folder: Path) -> Json:
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
     manifest = parse(raw, path)
-    if manifest.get("version") != FORMAT_VERSION:
+    if manifest.get("version") != STORE_VERSION:
         raise StoreError(
-            f"{path}: format version {manifest.get('version')!r}; this release reads version {FORMAT_VERSION}: "
+            f"{path}: format version {manifest.get('version')!r}; this release reads version {STORE_VERSION}: "
             "upgrade with `pip install --upgrade neurodata-pipeline`"
         )
     check_seal(manifest, SEAL, path)
@@ -59,6 +60,8 @@ def _no_manifest(folder: Path) -> StoreNotFoundError | StoreError:
         return StoreNotFoundError(f"{folder}: no such store; `neurodata prepare` makes it")
     if not any(folder.iterdir()):
         return StoreNotFoundError(f"{folder}: an empty folder; a store has {MANIFEST}")
+    if not any((folder / part).is_dir() for part in (COMMITS, ZARR)):
+        return StoreNotFoundError(f"{folder}: not a store: it has no {MANIFEST}, {COMMITS}/ or {ZARR}/")
     return StoreError(
         f"{folder}: the store is not finished ({MANIFEST} is missing); "
         "`neurodata prepare` with the same arguments resumes it"

@@ -14,7 +14,8 @@ from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from neurodata.datasets import PARTITIONS
-from neurodata.store._layout import FORMAT_VERSION, ZARR, ArrayLayout
+from neurodata.recipe import STORE_VERSION
+from neurodata.store._layout import ZARR, ArrayLayout
 from neurodata.store._records import SchemeIndex, StoreHead
 from neurodata.store._table import TEXT_COLUMNS, SampleTable
 
@@ -23,7 +24,7 @@ def zarr_files(head: StoreHead, table: SampleTable, schemes: Mapping[str, Scheme
     """Path inside the store to content, of every file of data.zarr but the shards."""
     written: dict[str, Buffer] = {}
     store = MemoryStore(written)
-    _group(store, "", {"neurodata": {"version": FORMAT_VERSION, **head.to_json()}})
+    _group(store, "", {"neurodata": {"version": STORE_VERSION, **head.to_json()}})
     _frames(store, head.layout, len(table))
     _group(store, "samples", {})
     for name, column in table.columns().items():

@@ -88,7 +88,7 @@ def test_a_dry_run_does_nothing(source: Path, tmp_path: Path) -> None:
         (("prepare", "dvs-gesture", "--set", "event_frame.bins=3"), 2, "bins: unknown key"),
         (("prepare", "dvs-gesture", "--set", "T=3"), 2, "expected STEP.PARAM=VALUE"),
         (("prepare", "dvs-gesture", "--T", "0"), 2, "greater than or equal to 1"),
-        (("prepare", "dvs-gesture", "--twin-size", "30"), 2, "goes with --twin"),
+        (("prepare", "dvs-gesture", "--twin-size", "30"), 2, "no twin was asked for: add --twin"),
         (("prepare", "dvs-gesture", "--twin", "--source", "."), 2, "exclude each other"),
         (("prepare", "dvs-gesture"), 1, "By hand"),
         (("prepare", "n-mnist", "--source", "/nowhere"), 1, "/nowhere: no such folder"),
@@ -150,6 +150,24 @@ def test_view_of_a_raw_recording_and_of_a_wrong_suffix(source: Path, tmp_path: P
     done = run("view", source / "user01_led.aedat", "-o", tmp_path / "r.jpg")
     assert done.returncode == 1
     assert "pictures end in .png" in done.stderr
+
+
+def test_view_of_a_sample_that_is_not_there(source: Path, cache: Path) -> None:
+    done = run("view", "dvs-gesture", "--T", "4", "--source", source, "--cache", cache, "-i", "999", COLUMNS="200")
+    assert done.returncode == 2
+    assert "samples 0 to 21" in done.stderr
+
+
+def test_a_store_by_its_folder_takes_no_choices_and_a_misspelt_dataset_is_named(store: Path) -> None:
+    done = run("view", store, "--T", "8", COLUMNS="400")
+    assert done.returncode == 2
+    assert "is a store's folder" in done.stderr
+    assert "nor a dataset (dvs-gesture, n-mnist)" in run("train", "dvs-gestur").stderr
+
+
+def test_info_of_a_folder_that_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "not a store" in run("info", tmp_path).stderr
 
 
 def test_train_reports_three_accuracies_and_goes_on_where_it_stopped(store: Path, cache: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,10 @@ def test_a_row_that_stands_twice_is_two_samples(root: Path) -> None:
         ("label,start,end\n1,2,3\n", "line 1 is 'label,start,end'"),
         ("class,startTime_usec,endTime_usec\n1,2\n", "line 2 is '1,2'; expected three whole numbers"),
         ("class,startTime_usec,endTime_usec\n1,2,x\n", "line 2 is '1,2,x'"),
+        ("class,startTime_usec,endTime_usec\n1,1_0,20\n", "line 2 is '1,1_0,20'"),
+        ("class,startTime_usec,endTime_usec\n1,1,2,\n", "line 2 is '1,1,2,'"),
+        ("class,startTime_usec,endTime_usec\n1,0," + "9" * 5000, "line 2 is '1,0,9{76}'; expected three"),
+        (f"class,startTime_usec,endTime_usec\n1,0,{2**63}\n", "line 2 is '1,0,9223372036854775808'"),
         ("class,startTime_usec,endTime_usec\n1,2,3\n12,2,3\n", "line 3: class 12; expected 1 to 11"),
         ("class,startTime_usec,endTime_usec\n0,2,3\n", "line 2: class 0"),
         ("class,startTime_usec,endTime_usec\n1,200,100\n", "line 2: from 200 to 100 us is no interval"),
@@ -86,3 +91,35 @@ def test_a_flip_swaps_hands_and_the_sense_of_rotation() -> None:
     names = {DATASET.classes[index]: DATASET.classes[other] for index, other in flip.items()}
     assert names["right_arm_cw"] == "left_arm_ccw"
     assert names["right_hand_wave"] == "left_hand_wave"
+
+
+def test_text_as_spreadsheets_and_windows_save_it_is_read(root: Path) -> None:
+    expected = DATASET.samples(root)
+    for path in (*root.glob("*.txt"), *root.glob("*.csv")):
+        text = path.read_text().replace("\n", " \n") + "  \n\n"
+        path.write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    assert DATASET.samples(root) == expected
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ("user01_led.aedat\n\nuser01_led.aedat\n", r"trials_to_train\.txt: line 3 names user01_led\.aedat again"),
+        ("user01_led.aedat\nuser24_lab.aedat\n", r"trials_to_test\.txt: names user24_lab\.aedat, as trials_to_train"),
+        ("../outside/user01_led.aedat\n", r"line 1 is '\.\./outside/user01_led\.aedat'; expected a file in the folder"),
+        ("..\\outside\\user01_led.aedat\n", "line 1 is '.*'; expected a file in the folder"),
+        ("/etc/passwd\n", "line 1 is '/etc/passwd'; expected a file in the folder"),
+    ],
+)
+def test_a_list_that_repeats_or_leaves_its_folder_is_refused(root: Path, train: str, message: str) -> None:
+    shutil.copytree(root, root.parent / "outside")
+    (root / "trials_to_train.txt").write_text(train)
+    with pytest.raises(FormatError, match=message):
+        DATASET.samples(root)
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".aedat", "user01\0_led.aedat", "."])
+def test_a_listed_name_that_no_file_can_have_is_missing(root: Path, name: str) -> None:
+    (root / "trials_to_train.txt").write_text(f"{name}\n")
+    with pytest.raises(SourceNotFoundError, match="is missing"):
+        DATASET.samples(root)

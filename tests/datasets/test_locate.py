@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -13,7 +16,7 @@ import pytest
 import neurodata
 from neurodata import registry
 from neurodata.datasets import Twin, availability, fetch, locate
-from neurodata.errors import ArchiveError, ChecksumError, SourceNotFoundError
+from neurodata.errors import ArchiveError, ChecksumError, SourceNotFoundError, StorageError
 from neurodata.storage import file_digest
 from tests.gestures import write_gestures
 from tests.loopback import Loopback, serve
@@ -130,9 +133,62 @@ def test_a_twin_goes_the_whole_way_and_is_made_once(tmp_path: Path) -> None:
     before = archive.stat().st_mtime_ns
     assert neurodata.prepare("n-mnist", T=3, twin=True, twin_size=20, cache=tmp_path).path != store.path
     assert archive.stat().st_mtime_ns == before
-    with pytest.raises(neurodata.NeurodataError, match="a twin: ask for it with twin"):
+    with pytest.raises(neurodata.NeurodataError, match=r"a twin.*: ask for it with twin"):
         neurodata.load("n-mnist", T=2, cache=tmp_path)
     assert "TWIN" in repr(neurodata.load("n-mnist", T=2, twin=True, cache=tmp_path))
-    archive.write_bytes(archive.read_bytes()[:-1])
-    with pytest.raises(ChecksumError, match=r"train\.zip"):
+
+
+@pytest.fixture
+def twin(tmp_path: Path) -> Path:
+    """Folder of a twin of N-MNIST, generated and unpacked."""
+    return locate(N_MNIST, tmp_path, twin=Twin(20)).root.parent
+
+
+def test_an_unpacked_twin_is_used_where_nothing_can_be_locked(twin: Path, tmp_path: Path) -> None:
+    lock = twin.with_name(f".{twin.name}.lock")
+    lock.unlink()
+    lock.mkdir()
+    assert locate(N_MNIST, tmp_path, twin=Twin(20)).root.parent == twin
+
+
+def test_a_damaged_twin_is_refused_and_made_again_once_deleted(twin: Path, tmp_path: Path) -> None:
+    archive = twin / "train.zip"
+    content = archive.read_bytes()
+    (unpacked,) = twin.glob("unpacked-*")
+    shutil.rmtree(unpacked)
+    archive.write_bytes(content[:-1])
+    with pytest.raises(ChecksumError, match=r"train\.zip.*delete it and run the command again"):
         locate(N_MNIST, tmp_path, twin=Twin(20))
+    archive.unlink()
+    assert locate(N_MNIST, tmp_path, twin=Twin(20)).root == unpacked
+    assert archive.read_bytes() == content
+
+
+@pytest.mark.parametrize("record", ["[]", "{}", '{"train.zip": 3, "test.zip": 4}', "{"])
+def test_a_damaged_record_of_a_twin_is_named(twin: Path, tmp_path: Path, record: str) -> None:
+    (twin / "checksums.json").write_text(record)
+    with pytest.raises(StorageError, match=r"checksums\.json: .*delete it and run the command again"):
+        locate(N_MNIST, tmp_path, twin=Twin(20))
+
+
+def test_two_runs_make_a_twin_once(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from neurodata import registry\n"
+        "from neurodata.datasets import Twin, locate\n"
+        "locate(registry.datasets['n-mnist'], Path(sys.argv[1]), twin=Twin(20),"
+        " progress=lambda stage, *_: print(stage))"
+    )
+    runs = [
+        subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = "".join(run.communicate()[0] for run in runs)
+    assert [run.returncode for run in runs] == [0, 0]
+    assert said.count("generate twin") == 1
+
+
+def test_places_that_may_not_be_entered_are_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    too_long = tmp_path / ("a" * 300)  # refused by the system for root, too
+    monkeypatch.setenv("NEURODATA_PATH", str(too_long))
+    assert "to download" in availability(N_MNIST, tmp_path)
+    with pytest.raises(SourceNotFoundError, match="no such folder, or no permission to enter it"):
+        locate(N_MNIST, tmp_path, source=too_long)

@@ -109,3 +109,23 @@ def test_saturation_is_counted_and_never_wraps() -> None:
 def test_t_must_be_positive() -> None:
     with pytest.raises(RecipeError, match="T is 0"):
         EventFrame(T=0)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"split_by": "tmie"}, {"dtype": "int16"}, {"overflow": "saturated"}], ids=lambda p: next(iter(p))
+)
+def test_a_parameter_that_is_no_choice_is_refused(parameters: dict) -> None:
+    (name,) = parameters
+    with pytest.raises(RecipeError, match=f"event_frame: {name} is '.*'; expected .* or "):
+        EventFrame(4, **parameters)
+
+
+@pytest.mark.parametrize("times", [[2**62 - 1], [-(2**62)], [-(2**62), 2**62 - 1], [2**62 - 20, 2**62 - 1]])
+@pytest.mark.parametrize("T", [1, 2, 16])
+def test_time_bins_do_not_overflow_at_the_ends_of_the_clock(times: list[int], T: int) -> None:
+    zeros = np.zeros(len(times), np.uint16)
+    events = EventArray(np.array(times), zeros, zeros, zeros.astype(bool), Sensor(1, 1))
+    frames = EventFrame(T, "time")(events)
+    bin_us = max(1, (times[-1] - times[0]) // T)
+    expected = np.bincount([min((t - times[0]) // bin_us, T - 1) for t in times], minlength=T)
+    np.testing.assert_array_equal(frames[:, 0, 0, 0], expected)

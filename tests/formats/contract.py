@@ -172,13 +172,11 @@ class FormatContract:
             path.write_bytes(mutant)
             outcome(format, path, None)
 
-    @pytest.mark.parametrize("t_us", [-1, (1 << 63) - 1])
-    def test_what_cannot_be_written_is_refused_and_leaves_the_old_file(
-        self, format: Format, written: Path, t_us: int
-    ) -> None:
+    def test_what_cannot_be_written_is_refused_and_leaves_the_old_file(self, format: Format, written: Path) -> None:
         before = written.read_bytes()
         one = recorded(1)
-        with pytest.raises(NeurodataError, match=str(t_us)):
-            self.write(format, EventArray(np.array([t_us]), one.x, one.y, one.p, SENSOR), written.parent)
+        early = EventArray(np.array([-1]), one.x, one.y, one.p, SENSOR)
+        with pytest.raises(NeurodataError, match="-1 "):
+            self.write(format, early, written.parent)
         assert written.read_bytes() == before
         assert list(written.parent.iterdir()) == [written]

@@ -301,3 +301,30 @@ def test_tonic_reads_the_same_polarity_events_and_takes_special_events_for_more(
     assert read(path, sensor=events.sensor) == events
     with pytest.raises(ValueError, match="too many values to unpack"):
         tonic_io.read_dvs_ibm(str(path))
+
+
+def test_times_up_to_the_end_of_the_clock_come_back(tmp_path: Path) -> None:
+    one = recorded(1)
+    last = EventArray(np.array([2**62 - 1]), one.x, one.y, one.p, one.sensor)
+    write(last, tmp_path / "last.aedat")
+    assert read(tmp_path / "last.aedat", sensor=one.sensor) == last
+
+
+def test_a_last_event_that_holds_back_all_others_costs_no_square_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurodata.formats._index.BLOCK_BYTES", 600)
+    n_sorted = 0
+    in_time_order = Columns.in_time_order
+
+    def counting(columns: Columns) -> Columns:
+        nonlocal n_sorted
+        n_sorted += len(columns.t)
+        return in_time_order(columns)
+
+    monkeypatch.setattr(Columns, "in_time_order", counting)
+    parts = [packet_header(5000), *(event(t, 1, 2, 0) for t in range(1, 5001)), packet_header(1), event(0, 3, 4, 1)]
+    packets = list(recording_of(tmp_path, *parts).packets(100))
+    assert [len(packet) for packet in packets] == [100] * 50 + [1]
+    assert np.concatenate([packet.t for packet in packets]).tolist() == list(range(5001))
+    assert n_sorted < 4 * 5001

@@ -179,3 +179,11 @@ def test_real_recordings_equal_tonic_and_spikingjelly_on_every_event(recordings:
         assert recording.sensor == (Sensor(128, 128) if path.suffix == ".bs2" else Sensor(34, 34))
         assert EventArray.from_structured(tonic_events(path), recording.sensor) == events
         assert all(np.array_equal(getattr(events, name), load(path)[name]) for name in "txyp")
+
+
+def test_times_beyond_what_markers_are_written_for_are_refused(tmp_path: Path) -> None:
+    zero = np.zeros(1, np.uint16)
+    events = EventArray(np.array([2**36]), zero, zero, zero.astype(bool), Sensor(34, 34))
+    with pytest.raises(FormatError, match=r"late\.bin: times reach from 68719476736 .* holds 0 to 68719476735"):
+        write(events, tmp_path / "late.bin")
+    assert list(tmp_path.iterdir()) == []

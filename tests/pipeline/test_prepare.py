@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from neurodata.errors import (
     EncodingError,
     FormatError,
     NeurodataError,
+    RecipeError,
     SourceNotFoundError,
     StorageError,
     StoreError,
@@ -213,6 +215,29 @@ def test_the_missing_published_files_are_explained_and_nothing_is_left(tmp_path:
 def test_load_says_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(StoreNotFoundError, match=r"neurodata prepare dvs-gesture --T 8 --set event_frame.dtype=uint8"):
         neurodata.load("dvs-gesture", T=8, event_frame={"dtype": "uint8"})
+
+
+def test_the_command_that_load_prints_can_be_pasted() -> None:
+    with pytest.raises(StoreNotFoundError) as error:
+        neurodata.load("dvs-gesture", T=2, twin=True, twin_size=22, event_frame={"overflow": "saturate"})
+    line = next(line for line in str(error.value).splitlines() if "neurodata prepare" in line)
+    choices = "--twin --T 2 --twin-size 22 --set event_frame.overflow=saturate"
+    assert line.strip() == f"neurodata prepare dvs-gesture {choices}"
+    done = command(*line.split()[1:])
+    assert done.returncode == 0, done.stderr
+    split = neurodata.load("dvs-gesture", T=2, twin=True, twin_size=22, event_frame={"overflow": "saturate"})
+    assert str(split.store.path) == done.stdout.strip()
+    assert "TWIN" in repr(split)
+    with pytest.raises(StoreNotFoundError, match="a twin of 22 samples: ask for it with twin"):
+        neurodata.load("dvs-gesture", T=2, event_frame={"overflow": "saturate"})
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"workers": 0}, {"workers": "x"}, {"twin_size": 44}, {"twin": True, "twin_size": 2.5}]
+)
+def test_arguments_that_cannot_be_used_are_our_errors(arguments: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError):
+        neurodata.prepare("dvs-gesture", **arguments)
 
 
 def test_a_partial_store_is_only_served_when_asked_for(source: Path) -> None:

@@ -83,3 +83,23 @@ def test_shared_roots_follow_the_own_one_where_they_exist(tmp_path: Path, monkey
 
 def test_state_is_apart_from_data(tmp_path: Path) -> None:
     assert user_state_root() == tmp_path / "user" / "neurodata" / "state"
+
+
+def test_the_home_of_nobody_we_know_is_refused() -> None:
+    with pytest.raises(StorageError, match="~no-such-user-here/x: there is no such user"):
+        cache_root("~no-such-user-here/x")
+
+
+def test_shared_roots_that_may_not_be_entered_are_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    (closed / "inner").mkdir(parents=True)
+    monkeypatch.setenv(
+        "NEURODATA_PATH", os.pathsep.join([str(closed), str(closed / "inner"), str(tmp_path / ("a" * 300))])
+    )
+    closed.chmod(0o000)
+    try:
+        if os.access(closed, os.X_OK):
+            pytest.skip("this user may enter every folder")
+        assert search_roots(tmp_path) == (tmp_path,)
+    finally:
+        closed.chmod(0o700)
