@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neurodata import registry as registry
     from neurodata.api import load as load
-    from neurodata.api import open_recording as open_recording
     from neurodata.api import open_store as open_store
     from neurodata.api import prepare as prepare
-    from neurodata.api import read as read
-    from neurodata.api import write as write
     from neurodata.errors import NeurodataError as NeurodataError
+    from neurodata.formats import open_recording as open_recording
+    from neurodata.formats import read as read
+    from neurodata.formats import write as write
     from neurodata.loader import Loader as Loader
     from neurodata.loader import Split as Split
     from neurodata.loader import Store as Store
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from neurodata.signals import Sensor as Sensor
 
 _HOMES = {
-    "neurodata.api": ("load", "open_recording", "open_store", "prepare", "read", "write"),
+    "neurodata.api": ("load", "open_store", "prepare"),
     "neurodata.errors": ("NeurodataError",),
+    "neurodata.formats": ("open_recording", "read", "write"),
     "neurodata.loader": ("Loader", "Split", "Store"),
     "neurodata.signals": ("EventArray", "Sensor"),
 }

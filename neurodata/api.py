@@ -1,4 +1,4 @@
-"""The public verbs: read, write, open_recording, prepare, load, open_store."""
+"""The public verbs that compose several floors: prepare, load, open_store."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from neurodata.errors import RecipeError
-from neurodata.formats import open_recording as open_recording
-from neurodata.formats import read as read
-from neurodata.formats import write as write
 from neurodata.loader import Split, Store
 from neurodata.pipeline import borrowed, choose_store, find_stores, n_cores, prepare_recipe, source_request, thread_pool
 from neurodata.progress import Progress, silent

@@ -62,3 +62,7 @@ class StoreError(NeurodataError, ValueError):
 
 class LoaderError(NeurodataError, ValueError):
     """A split or a loader cannot be made as asked: its partition, folds, types, batches, ranks or state."""
+
+
+class TrainingError(NeurodataError, RuntimeError):
+    """Training cannot go on: a loss that is no number, no samples, or a folder that holds another run."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurodata.errors import NeurodataError, StorageError
+from neurodata.errors import StorageError, TrainingError
 from neurodata.storage import writing
 from neurodata.train._metrics import EpochMetrics
 
@@ -94,14 +94,14 @@ class Checkpoint:
 
 
 def refuse_other_run(saved: Identity, asked: Identity, path: Path) -> None:
-    """Raise NeurodataError naming every difference between the run that was saved and the one asked for."""
+    """Raise TrainingError naming every difference between the run that was saved and the one asked for."""
     differences = [
         f"{name} was {saved.get(name)!r}, is now {asked.get(name)!r}"
         for name in sorted({*saved, *asked})
         if saved.get(name) != asked.get(name)
     ]
     if differences:
-        raise NeurodataError(
+        raise TrainingError(
             f"{path}: this run was started differently: {'; '.join(differences)}. "
             "Resume it as it was started, choose another folder, or delete this one"
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from neurodata.errors import NeurodataError, SignalError
+from neurodata.errors import SignalError
 from neurodata.models import spikingjelly
 from neurodata.train._contract import Loader, unpack
 
@@ -46,7 +46,7 @@ def evaluate(model: nn.Module, loader: Loader, device: torch.device | str = "cpu
 
     Raises
     ------
-    NeurodataError
+    TrainingError
         When the loader gives no valid sample.
     SignalError
         When frames are not [T, B, ...] or a target is not one of the network's classes.
@@ -66,7 +66,7 @@ def evaluate(model: nn.Module, loader: Loader, device: torch.device | str = "cpu
             confusion += torch.bincount(pairs, minlength=n_classes**2).view(n_classes, n_classes).cpu().numpy()
     spikingjelly("functional").reset_net(model)
     if not confusion.sum():
-        raise NeurodataError("the loader gives no valid sample, so there is no accuracy; is the split empty?")
+        raise TrainingError("the loader gives no valid sample, so there is no accuracy; is the split empty?")
     return Evaluation(loss / int(confusion.sum()), confusion)
 
 

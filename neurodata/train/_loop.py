@@ -24,7 +24,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from neurodata.errors import NeurodataError
+from neurodata.errors import TrainingError
 from neurodata.storage import exclusive, remove_leftovers, writing
 from neurodata.train._checkpoint import Checkpoint, Identity, refuse_other_run
 from neurodata.train._contract import Loader, unpack
@@ -72,7 +72,7 @@ def fit(
 
     Raises
     ------
-    NeurodataError
+    TrainingError
         When the loss is not a number, another process trains in the folder, or the run in it was started differently.
     StorageError
         When a file cannot be written, or the checkpoint is damaged.
@@ -160,7 +160,7 @@ def _learn(
             continue
         loss = _loss(scores, targets, options)
         if not loss.isfinite():
-            raise NeurodataError(
+            raise TrainingError(
                 f"epoch {epoch + 1}, batch {number + 1}: the loss is {loss.item()}; a lower learning_rate "
                 f"(now {options.learning_rate}) or gradient_clip (now {options.gradient_clip}) may help"
             )
@@ -173,7 +173,7 @@ def _learn(
         n_right += int((scores.mean(dim=0).argmax(dim=1) == targets).sum())
         n_samples += len(targets)
     if not n_samples:
-        raise NeurodataError("the training loader gives no valid sample; is the split empty?")
+        raise TrainingError("the training loader gives no valid sample; is the split empty?")
     return total_loss / n_samples, n_right / n_samples
 
 
@@ -224,7 +224,7 @@ def _restore(
         model.load_state_dict(saved.model)
         optimizer.load_state_dict(saved.optimizer)
     except (RuntimeError, ValueError) as error:
-        raise NeurodataError(
+        raise TrainingError(
             f"{path}: holds another network: {str(error).splitlines()[0]} Choose another folder, or delete this one"
         ) from error
     schedule.load_state_dict(saved.schedule)
@@ -235,4 +235,4 @@ def _restore(
 
 
 def _give_up(sentence: str) -> None:
-    raise NeurodataError(f"{sentence}: two runs cannot share a folder; choose another one or wait for the first")
+    raise TrainingError(f"{sentence}: two runs cannot share a folder; choose another one or wait for the first")
