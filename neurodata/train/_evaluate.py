@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from neurodata.errors import SignalError
+from neurodata.errors import SignalError, TrainingError
 from neurodata.models import spikingjelly
 from neurodata.train._contract import Loader, unpack
 
