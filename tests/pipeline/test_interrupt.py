@@ -15,28 +15,8 @@ import pytest
 import neurodata
 from neurodata.errors import StoreNotFoundError
 from neurodata.store import verify
-from tests.gestures import write_gestures
 
-SMALL_SHARDS = """
-dataset = "dvs-gesture"
-samples_per_shard = 1
-[[steps]]
-name = "event_frame"
-T = 4
-"""
 posix = pytest.mark.skipif(os.name != "posix", reason="signals to process groups")
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return write_gestures(tmp_path / "DvsGesture")
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "small-shards.toml"
-    path.write_text(SMALL_SHARDS)
-    return path
 
 
 def start(recipe: Path, source: Path, cache: Path, *more: str) -> subprocess.Popen[str]:

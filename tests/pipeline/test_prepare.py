@@ -28,27 +28,6 @@ from neurodata.errors import (
     StoreNotFoundError,
 )
 from neurodata.store import verify
-from tests.gestures import write_gestures
-
-SMALL_SHARDS = """
-dataset = "dvs-gesture"
-samples_per_shard = 1
-[[steps]]
-name = "event_frame"
-T = 4
-"""
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return write_gestures(tmp_path / "DvsGesture")
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "small-shards.toml"
-    path.write_text(SMALL_SHARDS)
-    return path
 
 
 def tree(folder: Path) -> dict[str, bytes]:
