@@ -1,4 +1,4 @@
-"""Outputs that stores on disk rely on: one hash for each step and reader version.
+"""Outputs that stores on disk rely on: one hash for each step and reader version (those of readers in `golden/`).
 
 When a hash differs, either the change was not meant, or the version has to be raised (stores made before are then
 other stores) and the new hash recorded beside the old ones.
@@ -7,8 +7,8 @@ other stores) and the new hash recorded beside the old ones.
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import pytest
 
 from neurodata import registry
 from neurodata.signals import EventArray, Sensor
+from tests.golden.numbers import golden_numbers
 
 STEPS = {
     ("event_frame", 1): [
@@ -24,15 +25,6 @@ STEPS = {
         ({"T": 1, "dtype": "uint8", "overflow": "saturate"}, "56445766f8801d55"),
     ],
 }
-READERS = {
-    ("aedat31", 1): "f219b21ed27e19fd",
-    ("nmnist", 1): "5e89a5125b5bbb7e",
-}
-
-
-def golden_numbers(n: int, modulus: int, seed: int) -> np.ndarray:
-    """Numbers by arithmetic alone: no generator whose stream might change."""
-    return (np.arange(1, n + 1, dtype=np.uint64) * np.uint64(2654435761) + np.uint64(seed)) % np.uint64(modulus)
 
 
 def golden_events() -> EventArray:
@@ -44,20 +36,6 @@ def golden_events() -> EventArray:
         p=golden_numbers(n, 2, 4).astype(bool),
         sensor=Sensor(7, 5),
     )
-
-
-def golden_files() -> dict[str, bytes]:
-    t, x, y, p = (golden_numbers(300, m, s).tolist() for m, s in ((900, 5), (34, 6), (34, 7), (2, 8)))
-    t = np.cumsum(t).tolist()
-    packet = struct.pack("<HHIIIIII", 1, 1, 8, 4, 1, 300, 300, 300) + b"".join(
-        struct.pack("<II", 1 | p[i] << 1 | y[i] << 2 | x[i] << 17, t[i]) for i in range(300)
-    )
-    other = struct.pack("<HHIIIIII", 0, 1, 8, 4, 0, 1, 1, 1) + bytes(8)
-    aedat31 = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n" + other + packet
-    records = [(x[i], y[i], p[i] << 23 | t[i] % 2**23) for i in range(300)]
-    records[150:150] = [(0, 240, 0)]  # an overflow marker
-    nmnist = b"".join(bytes((a, b)) + c.to_bytes(3, "big") for a, b, c in records)
-    return {"aedat31": aedat31, "nmnist": nmnist}
 
 
 def digest(*arrays: np.ndarray) -> str:
@@ -83,8 +61,9 @@ def test_a_step_gives_what_its_version_gave(name: str, version: int, parameters:
 
 @pytest.mark.parametrize("name", registry.formats.names())
 def test_a_reader_gives_what_its_version_gave(name: str, tmp_path: Path) -> None:
+    golden = import_module(f"tests.golden.{name}")
     path = tmp_path / "golden"
-    path.write_bytes(golden_files()[name])
+    path.write_bytes(golden.content())
     events = registry.formats[name].open(path, Sensor(128, 128)).events()
     assert len(events) == 300
-    assert digest(events.t, events.x, events.y, events.p) == READERS.get((name, registry.formats[name].version))
+    assert digest(events.t, events.x, events.y, events.p) == golden.DIGESTS.get(registry.formats[name].version)
