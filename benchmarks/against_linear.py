@@ -1,6 +1,6 @@
 """Is the spiking network better than a linear read-out of the event counts? Fold by fold, with an interval.
 
-    python -m benchmarks.against_linear n-mnist --T 10 --source DIR [--folds 8] [--epochs 20] [--json FILE]
+    python -m benchmarks.against_linear n-mnist --T 10 --source DIR [--folds 8] [--only K ...] [--epochs 20]
 
 Both see the same training and test samples. The read-out is multinomial logistic regression on the counts of each
 pixel and polarity, summed over time, square root taken, weight decay chosen on a tenth of the training samples. The
@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--source", type=Path)
     parser.add_argument("--twin", action="store_true")
     parser.add_argument("--folds", type=int, default=8)
+    parser.add_argument("--only", type=int, nargs="+", help="these folds, counted from 0")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -97,7 +98,7 @@ def main() -> None:
     n_classes = len(store.head.classes)
     rows: list[dict[str, Any]] = []
     print(f"{'fold':>4}{'train':>7}{'test':>6}{'linear':>9}{'spiking':>9}{'seconds':>9}")
-    for k in range(options.folds):
+    for k in options.only or range(options.folds):
         train, test = (store.split(part, fold=(k, options.folds)) for part in ("train", "test"))
         linear = linear_accuracy(train, test, n_classes)
         start = time.perf_counter()
