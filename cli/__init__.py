@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from neurodata.errors import NeurodataError, RecipeError, UnknownNameError
@@ -9,6 +10,8 @@ from neurodata.errors import NeurodataError, RecipeError, UnknownNameError
 
 def main() -> None:
     """Run the command; exit code 0 done, 1 failed, 2 wrongly asked, 130 interrupted."""
+    # A scheduler's polite end is an interruption like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from .app import app
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .cache import cache
+from .convert import convert
 from .datasets import datasets
 from .fetch import fetch
 from .info import info
@@ -42,5 +43,5 @@ def _root(
     pass
 
 
-for command in (datasets, info, fetch, prepare, verify, view, train, cache):
+for command in (datasets, info, fetch, prepare, verify, view, train, convert, cache):
     app.command(no_args_is_help=command not in (datasets, cache))(command)

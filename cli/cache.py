@@ -26,7 +26,9 @@ def cache(cache: CacheOption = None, json: JsonOption = False) -> None:
         print_json({"root": str(root), "entries": listed})
         return
     note(f"{root}")
-    table = Table("kind", "name", "size", "state", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for column in ("kind", "name", "size", "state"):
+        table.add_column(column, no_wrap=True)
     for entry in entries:
         table.add_row(entry.kind, entry.name, human_bytes(entry.size_bytes), entry.state)
-    results.print(table if entries else "nothing yet: try `neurodata prepare dvs-gesture --T 16 --twin`")
+    results.print(table if entries else "nothing yet: try `neurodata prepare dvs-gesture --T 16 --twin`", crop=False)

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from .console import print_json
-from .options import JsonOption
+from .options import FormatOption, JsonOption, SensorOption, parse_sensor
 from .prepare import store_facts
 
 
 def info(
     target: Annotated[str, typer.Argument(help="A dataset, a recording (file) or a store (folder).")],
+    format: FormatOption = None,
+    sensor: SensorOption = None,
     json: JsonOption = False,
 ) -> None:
     """Describe a dataset, a recording or a store.
@@ -28,14 +30,15 @@ def info(
     """
     from neurodata import registry
     from neurodata.errors import SourceNotFoundError
+    from neurodata.storage import is_file, is_folder
 
     path = Path(target)
     if target in registry.datasets:
         facts = _dataset_facts(target)
-    elif path.is_dir():
+    elif is_folder(path):
         facts = _store_facts(path)
-    elif path.is_file():
-        facts = _recording_facts(path)
+    elif is_file(path):
+        facts = _recording_facts(path, format, sensor)
     else:
         known = ", ".join(registry.datasets)
         raise SourceNotFoundError(f"{target}: no such file or folder, nor a dataset ({known})")
@@ -80,10 +83,10 @@ def _store_facts(path: Path) -> dict[str, Any]:
     return {"store": str(path)} | store_facts(store) | {"schemes": schemes, "recipe": dict(store.head.recipe)}
 
 
-def _recording_facts(path: Path) -> dict[str, Any]:
+def _recording_facts(path: Path, format: str | None, sensor: str | None) -> dict[str, Any]:
     import neurodata
 
-    recording = neurodata.open_recording(path)
+    recording = neurodata.open_recording(path, format=format, sensor=parse_sensor(sensor))
     n_on = sum(int(packet.p.sum()) for packet in recording.packets(1_000_000))
     duration_s = (recording.stop_us - recording.start_us) / 1e6
     return {
@@ -101,6 +104,8 @@ def _recording_facts(path: Path) -> dict[str, Any]:
 
 
 def _text(value: Any, indent: str) -> str:
+    if value in ({}, [], None):
+        return "none"
     if isinstance(value, dict):
         value = [f"{name}: {inner}" for name, inner in value.items()]
     if isinstance(value, list):

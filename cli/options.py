@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from neurodata.loader import Split
     from neurodata.pipeline import SourceRequest
     from neurodata.recipe import Recipe
+    from neurodata.signals import Sensor
 
 
 class SplitBy(StrEnum):
@@ -70,7 +72,24 @@ CacheOption = Annotated[
     Path | None,
     typer.Option("--cache", metavar="ROOT", help="Root of downloads, stores and runs.", rich_help_panel=SOURCE_PANEL),
 ]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="Format of the recording; found out from its content if not given.")
+]
+SensorOption = Annotated[
+    str | None, typer.Option("--sensor", metavar="WxH", help="Pixels of the sensor, where the file does not tell.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def parse_sensor(sensor: str | None) -> Sensor | None:
+    """`"346x260"` as a sensor."""
+    from neurodata.signals import Sensor
+
+    if sensor is None:
+        return None
+    if not (size := re.fullmatch(r"(\d{1,5})x(\d{1,5})", sensor)):
+        raise typer.BadParameter(f"--sensor {sensor}: expected WIDTHxHEIGHT, such as 346x260")
+    return Sensor(int(size[1]), int(size[2]))
 
 
 def parse_settings(settings: list[str] | None) -> dict[str, dict[str, Any]]:

@@ -109,7 +109,7 @@ def _print_preview(plan: Preview, json: bool) -> None:
         "sample_shape": list(plan.array.shape),
         "sample_bytes": plan.array.size_bytes,
         "files": plan.files,
-        "stores": [str(path) for path in plan.stores],
+        "stores": [str(store.path) for store in plan.stores],
     }
     if json:
         print_json(facts)
@@ -117,7 +117,12 @@ def _print_preview(plan: Preview, json: bool) -> None:
     note(f"recipe  {plan.recipe.name} {plan.recipe.recipe_id[:12]}: {', then '.join(map(_call, steps))}")
     note(f"sample  {plan.array.shape} {plan.array.dtype}, {human_bytes(plan.array.size_bytes)} before compression")
     note(f"files   {plan.files}")
-    note(f"stores  {', '.join(map(str, plan.stores)) or 'none with this recipe yet'}")
+    note("stores  " + ("\n        ".join(map(_store_line, plan.stores)) or "none with this recipe yet"))
+
+
+def _store_line(store: StoreReader) -> str:
+    kinds = {"published": "the published files", "folder": "files of a folder", "twin": "a twin: only with --twin"}
+    return f"{store.path} ({kinds[store.head.source_kind]}{', partial' * store.head.partial})"
 
 
 def _call(step: dict[str, Any]) -> str:

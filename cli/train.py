@@ -91,12 +91,6 @@ def train(
     }
     folder = cache_root(cache) / "runs" / (run or _run_name(training, model, val, fold, seed))
     with progress_bars() as progress:
-
-        def on_epoch(row: EpochMetrics) -> None:
-            progress("train", row.epoch, epochs, "epochs")
-            note(_epoch_line(row, epochs))
-
-        progress("train", 0, epochs, "epochs")
         result = fit(
             network,
             loaders["train"],
@@ -111,7 +105,8 @@ def train(
                 "fold": fold,
                 "batch_size": batch_size,
             },
-            on_epoch=on_epoch,
+            on_epoch=lambda row: note(_epoch_line(row, epochs)),
+            progress=progress,
         )
     _save_picture(result, splits["test"], f"{model} on {training.store.head.dataset}{' (twin)' if twin else ''}")
     _print_result(result, json)
@@ -122,7 +117,10 @@ def _parse_fold(fold: str | None) -> tuple[int, int] | None:
         return None
     if not (numbers := re.fullmatch(r"(\d+)/(\d+)", fold)):
         raise typer.BadParameter(f"--fold {fold}: expected K/N, such as 0/8")
-    return int(numbers[1]), int(numbers[2])
+    k, n = int(numbers[1]), int(numbers[2])
+    if not k < n:
+        raise typer.BadParameter(f"--fold {fold}: there is no such fold, they are 0/{n} to {n - 1}/{n}")
+    return k, n
 
 
 def _run_name(training: Split, model: str, val: str | None, fold: str | None, seed: int) -> str:

@@ -10,28 +10,36 @@ import typer
 from .console import note
 from .options import (
     CacheOption,
+    FormatOption,
     PartialOption,
     Prepared,
     RecipeOption,
+    SensorOption,
     Settings,
     SourceOption,
+    SplitBy,
     SplitByOption,
-    Target,
     TimeSteps,
     TwinOption,
     TwinSizeOption,
+    parse_sensor,
 )
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from neurodata.signals import EventArray
+
 
 def view(
-    target: Target,
+    target: Annotated[str, typer.Argument(help="A dataset that was prepared, a store's folder, or a recording.")],
     index: Annotated[int, typer.Option("--index", "-i", help="Which sample of the split.")] = 0,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Picture: .png shows all steps, .gif moves.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Picture: .png shows all steps, .gif moves; SPLIT-INDEX.png if not given."),
+    ] = None,
     T: TimeSteps = None,
     split_by: SplitByOption = None,
     settings: Settings = None,
@@ -41,6 +49,8 @@ def view(
     twin_size: TwinSizeOption = None,
     partial: PartialOption = False,
     cache: CacheOption = None,
+    format: FormatOption = None,
+    sensor: SensorOption = None,
 ) -> None:
     """Write a picture of a sample (or of a raw recording): ON events orange, OFF events blue.
 
@@ -50,10 +60,13 @@ def view(
 
     neurodata view DvsGesture/user01_led.aedat --T 32 --out recording.png
     """
+    import neurodata
     from neurodata.report import save_sample
+    from neurodata.storage import is_file
 
-    if Path(target).is_file():
-        frames, title = _recording(Path(target), T or 16, split_by.value if split_by else "time")
+    if is_file(Path(target)):
+        events = neurodata.read(target, format=format, sensor=parse_sensor(sensor))
+        frames, title = _frames(events, T or 16, split_by or SplitBy.TIME, Path(target).name)
         name = Path(target).stem
     else:
         prepared = Prepared(target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache)
@@ -69,10 +82,8 @@ def view(
     print(out)
 
 
-def _recording(path: Path, T: int, split_by: str) -> tuple[NDArray[np.uint32], str]:
-    import neurodata
+def _frames(events: EventArray, T: int, split_by: SplitBy, name: str) -> tuple[NDArray[np.uint32], str]:
     from neurodata.encodings.event_frame import EventFrame
 
-    events = neurodata.read(path)
-    frames = EventFrame(T=T, split_by=split_by, dtype="uint32")(events)  # type: ignore[arg-type]  # an Option's value
-    return frames, f"{path.name}   {len(events):,} events   {events.duration_us / 1e6:.2f} s"
+    frames = EventFrame(T=T, split_by=split_by.value, dtype="uint32")(events)
+    return frames, f"{name}   {len(events):,} events   {events.duration_us / 1e6:.2f} s"

@@ -134,5 +134,9 @@ def _none(found: FoundStores, recipe: Recipe, command: str) -> str:
 
 def _what_to_ask(store: StoreReader) -> str:
     if store.head.source_kind == "twin":
-        return f"a twin of {len(store)} samples: ask for it with twin"
-    return "a part of the dataset: ask for it with partial, or with source" if store.head.partial else "other files"
+        return f"a twin of {len(store)} samples: ask for it with --twin or twin=True"
+    return (
+        "a part of the dataset: ask for it with --partial or partial=True, or name its source"
+        if store.head.partial
+        else "other files"
+    )

@@ -17,6 +17,7 @@ from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.steps import ArraySpec
 from neurodata.storage import cache_root, search_roots
+from neurodata.store import StoreReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Preview:
     recipe: Recipe
     array: ArraySpec
     files: str
-    stores: tuple[Path, ...]
+    stores: tuple[StoreReader, ...]
 
 
 def source_request(
@@ -115,8 +116,7 @@ def preview(recipe: Recipe, request: SourceRequest, cache: str | Path | None = N
         files = str(dataset.find_root(request.folder))
     else:
         files = availability(dataset, root)
-    stores = tuple(store.path for store in find_stores(recipe, search_roots(root)).stores)
-    return Preview(recipe, recipe.array(), files, stores)
+    return Preview(recipe, recipe.array(), files, tuple(find_stores(recipe, search_roots(root)).stores))
 
 
 def n_cores() -> int:

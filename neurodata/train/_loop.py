@@ -25,6 +25,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from neurodata.errors import TrainingError
+from neurodata.progress import Progress, silent
 from neurodata.storage import exclusive, remove_leftovers, writing
 from neurodata.train._checkpoint import Checkpoint, Identity, refuse_other_run
 from neurodata.train._contract import Loader, unpack
@@ -46,6 +47,7 @@ def fit(
     folder: Path,
     about: Mapping[str, str | int | float | bool | None] | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    progress: Progress = silent,
 ) -> TrainResult:
     """Train a spiking classifier; goes on where a run in the same folder stopped.
 
@@ -64,6 +66,8 @@ def fit(
         Further facts that a resumed run must share and that `result.json` repeats, such as the store and the model.
     on_epoch
         Called after each epoch, once its checkpoint is on disk.
+    progress
+        Called before each batch, with those done of those of all epochs.
 
     Returns
     -------
@@ -104,7 +108,9 @@ def fit(
 
         for epoch in range(len(history), options.epochs):
             train_loader.set_epoch(epoch)
-            train_loss, train_accuracy = _learn(model, train_loader, optimizer, schedule, options, device, epoch)
+            train_loss, train_accuracy = _learn(
+                model, train_loader, optimizer, schedule, options, device, epoch, progress
+            )
             test = evaluate(model, test_loader, device)
             validation = None if validation_loader is None else evaluate(model, validation_loader, device)
             row = EpochMetrics(
@@ -148,11 +154,14 @@ def _learn(
     options: TrainOptions,
     device: torch.device,
     epoch: int,
+    progress: Progress,
 ) -> tuple[float, float]:
     """One epoch of learning: mean loss and accuracy over its valid samples."""
     model.train()
     total_loss, n_right, n_samples = 0.0, 0, 0
+    n_before, n_in_all = epoch * len(loader), options.epochs * len(loader)
     for number, batch in enumerate(loader):
+        progress("train", n_before + number, n_in_all, "batches")
         frames, targets, valid = unpack(batch)
         scores = scores_in_time(model, frames, targets, device)[:, valid.to(device)]  # [T, n, n_classes]
         targets = targets[valid].to(device)
@@ -235,4 +244,4 @@ def _restore(
 
 
 def _give_up(sentence: str) -> None:
-    raise TrainingError(f"{sentence}: two runs cannot share a folder; choose another one or wait for the first")
+    raise TrainingError(f"two runs cannot share a folder; not {sentence}: choose another folder, or run this later")

@@ -56,7 +56,7 @@ def test_help_is_quick_and_names_every_command() -> None:
         done = run("--help")
         times_s.append(time.perf_counter() - start)
     assert done.returncode == 0
-    for name in ("datasets", "info", "fetch", "prepare", "verify", "view", "train", "cache"):
+    for name in ("datasets", "info", "fetch", "prepare", "verify", "view", "train", "convert", "cache"):
         assert name in done.stdout
     modules = subprocess.run(
         [sys.executable, "-X", "importtime", *COMMAND[1:], "--help"], capture_output=True, text=True, check=True
@@ -168,6 +168,19 @@ def test_a_store_by_its_folder_takes_no_choices_and_a_misspelt_dataset_is_named(
 def test_info_of_a_folder_that_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "not a store" in run("info", tmp_path).stderr
+
+
+def test_convert_keeps_every_event_and_replaces_nothing_unasked(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "user01.bin"
+    done = run("convert", source / "user01_led.aedat", out, "--to", "nmnist")
+    assert done.stdout.strip() == str(out), done.stderr
+    facts = json.loads(run("info", out, "--format", "nmnist", "--sensor", "128x128", "--json").stdout)
+    assert (facts["events"], facts["sensor"]) == (4400, "128x128x2")
+    again = run("convert", source / "user01_led.aedat", out, "--to", "nmnist")
+    assert (again.returncode, "--force" in again.stderr) == (1, True)
+    assert run("convert", source / "user01_led.aedat", out, "--to", "nmnist", "--force").returncode == 0
+    wrong = run("info", out, "--sensor", "128")
+    assert (wrong.returncode, "WIDTHxHEIGHT" in wrong.stderr) == (2, True)
 
 
 def test_train_reports_three_accuracies_and_goes_on_where_it_stopped(store: Path, cache: Path) -> None:

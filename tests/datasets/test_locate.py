@@ -133,7 +133,7 @@ def test_a_twin_goes_the_whole_way_and_is_made_once(tmp_path: Path) -> None:
     before = archive.stat().st_mtime_ns
     assert neurodata.prepare("n-mnist", T=3, twin=True, twin_size=20, cache=tmp_path).path != store.path
     assert archive.stat().st_mtime_ns == before
-    with pytest.raises(neurodata.NeurodataError, match=r"a twin.*: ask for it with twin"):
+    with pytest.raises(neurodata.NeurodataError, match=r"a twin.*: ask for it with --twin"):
         neurodata.load("n-mnist", T=2, cache=tmp_path)
     assert "TWIN" in repr(neurodata.load("n-mnist", T=2, twin=True, cache=tmp_path))
 

@@ -47,12 +47,19 @@ def group_is_gone(group: int, within_s: float = 20) -> bool:
 
 
 @posix
-@pytest.mark.parametrize("to_the_whole_group", [True, False])
-def test_ctrl_c_ends_all_processes_at_once_without_a_traceback(
-    source: Path, recipe: Path, tmp_path: Path, to_the_whole_group: bool
+@pytest.mark.parametrize(
+    ("number", "to_the_whole_group"),
+    [
+        (signal.SIGINT, True),  # Ctrl-C in a terminal
+        (signal.SIGINT, False),  # kill -INT
+        (signal.SIGTERM, False),  # a scheduler that ends a job
+    ],
+)
+def test_an_interruption_ends_all_processes_at_once_without_a_traceback(
+    source: Path, recipe: Path, tmp_path: Path, number: int, to_the_whole_group: bool
 ) -> None:
     run = start(recipe, source, tmp_path / "cache")
-    (os.killpg if to_the_whole_group else os.kill)(run.pid, signal.SIGINT)
+    (os.killpg if to_the_whole_group else os.kill)(run.pid, number)
     _, notes = run.communicate(timeout=20)
     assert group_is_gone(run.pid)
     if run.returncode == 0:

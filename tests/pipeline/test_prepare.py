@@ -207,7 +207,7 @@ def test_the_command_that_load_prints_can_be_pasted() -> None:
     split = neurodata.load("dvs-gesture", T=2, twin=True, twin_size=22, event_frame={"overflow": "saturate"})
     assert str(split.store.path) == done.stdout.strip()
     assert "TWIN" in repr(split)
-    with pytest.raises(StoreNotFoundError, match="a twin of 22 samples: ask for it with twin"):
+    with pytest.raises(StoreNotFoundError, match="a twin of 22 samples: ask for it with --twin"):
         neurodata.load("dvs-gesture", T=2, event_frame={"overflow": "saturate"})
 
 
@@ -222,7 +222,7 @@ def test_arguments_that_cannot_be_used_are_our_errors(arguments: dict[str, Any])
 def test_a_partial_store_is_only_served_when_asked_for(source: Path) -> None:
     store = neurodata.prepare("dvs-gesture", T=4, source=source)
     assert "-partial-" in store.path.name
-    with pytest.raises(StoreNotFoundError, match="a part of the dataset: ask for it with partial"):
+    with pytest.raises(StoreNotFoundError, match="a part of the dataset: ask for it with --partial"):
         neurodata.load("dvs-gesture", T=4)
     for split in (neurodata.load("dvs-gesture", T=4, partial=True), neurodata.load("dvs-gesture", T=4, source=source)):
         assert len(split) == 22

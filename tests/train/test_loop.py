@@ -223,7 +223,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     loader = FakeLoader(said([0, 1]), torch.tensor([0, 1]), 1)
     with (
         exclusive(tmp_path / ".lock", "training elsewhere"),
-        pytest.raises(NeurodataError, match=r"training elsewhere.*two runs cannot share a folder"),
+        pytest.raises(NeurodataError, match=r"two runs cannot share a folder.*training elsewhere"),
     ):
         fit(Oracle(2), loader, loader, options=options(), folder=tmp_path)
 
