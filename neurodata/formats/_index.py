@@ -64,7 +64,7 @@ def _index(
         position, n = int(state["position"][0]), int(state["n_events"][0])
         if n:
             events = here.part(0, n)
-            min_us, max_us, n_back, x_here, y_here = _survey(events.t, events.x, events.y, latest_us)
+            min_us, max_us, n_back, x_here, y_here = survey(events.t, events.x, events.y, latest_us)
             x_max, y_max = max(x_max, x_here), max(y_max, y_here)
             if x_max >= sensors[-1].width or y_max >= sensors[-1].height:
                 raise _off_sensor(file, decoding, raw, before, events, offset, sensors[-1])
@@ -92,7 +92,7 @@ def _index(
 
 
 @kernel
-def _survey(
+def survey(
     t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], latest_us: int
 ) -> tuple[int, int, int, int, int]:
     """First and last time, number of late events (latest_us: of earlier blocks), largest x and y of a block."""
@@ -116,7 +116,7 @@ def _survey(
 def reference(
     t: NDArray[np.int64], x: NDArray[np.uint16], y: NDArray[np.uint16], latest_us: int
 ) -> tuple[int, int, int, int, int]:
-    """What `_survey` gives."""
+    """What `survey` gives."""
     n_late = np.count_nonzero(t < np.maximum(np.maximum.accumulate(t), latest_us))
     return int(t.min()), int(t.max()), int(n_late), int(x.max()), int(y.max())
 

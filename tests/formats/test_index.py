@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurodata.formats._index import _survey, reference
+from neurodata.formats._index import reference, survey
 
 rows = st.tuples(st.integers(0, 20), st.integers(0, 65535), st.integers(0, 65535))
 
@@ -15,4 +15,4 @@ def test_the_survey_of_a_block_equals_its_reference(
 ) -> None:
     t, x, y = (np.array(column) for column in zip(*(sorted(drawn) if is_sorted else drawn), strict=True))
     columns = t.astype(np.int64), x.astype(np.uint16), y.astype(np.uint16)
-    assert _survey(*columns, latest_us) == reference(*columns, latest_us)
+    assert survey(*columns, latest_us) == reference(*columns, latest_us)

@@ -1,0 +1,194 @@
+"""Events in HDF5: files opened by the extra `hdf5`, and datasets of columns or of records as a `Source`.
+
+Every failure of the library on a damaged file is a FormatError; sizes are compared with what is stored before
+anything is allocated; links to other files are not followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from neurodata.errors import FormatError, MissingExtraError, NeurodataError
+from neurodata.formats._blocks import Columns
+from neurodata.formats._columns import checked, require_types
+from neurodata.formats._file import RecordingFile
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+NAMES = ("t", "x", "y", "p")
+CACHE_BYTES = 1 << 24  # of each dataset: chunks up to this size are unpacked once for all blocks in them
+LARGEST_CHUNK_BYTES = 1 << 28
+# Events never pack so well; what does is made to fill memory.
+MOST_PACKED = 250
+SMALL_BYTES = 1 << 26
+
+
+def library(path: Path) -> Any:
+    """The module h5py, with the filters of hdf5plugin."""
+    try:
+        import_module("hdf5plugin")
+        return import_module("h5py")
+    except ImportError as error:
+        raise MissingExtraError(
+            f'{path}: HDF5 is read by h5py and hdf5plugin: pip install "neurodata-pipeline[hdf5]"'
+        ) from error
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turns what h5py raises on damaged files into a FormatError."""
+    try:
+        yield
+    except NeurodataError:
+        raise
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
+        raise FormatError(f"{path}: HDF5 cannot be read ({error}); the file is damaged: get it again") from error
+
+
+@contextmanager
+def opened(path: Path, fingerprint: tuple[int, int] | None = None) -> Iterator[Any]:
+    """An h5py.File to read."""
+    with RecordingFile(path, fingerprint) as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise FormatError(f"{path}: byte 0: does not begin as HDF5")
+    h5py = library(path)
+    with damage_named(path):
+        found = h5py.File(path, "r", locking=False, rdcc_nbytes=CACHE_BYTES)
+    try:
+        yield found
+    finally:
+        with damage_named(path):
+            found.close()
+
+
+def reason_not(head: bytes, path: Path, names: tuple[str, ...]) -> str | None:
+    """None for HDF5 with datasets of these names, else why not: what formats sniff by."""
+    if not head.startswith(MAGIC):
+        return "does not begin as HDF5"
+    try:
+        with opened(path) as file, damage_named(path):
+            missing = [name for name in names if not isinstance(file.get(name), library(path).Dataset)]
+    except (FormatError, MissingExtraError) as error:
+        return str(error).removeprefix(f"{path}: ")
+    return f"has no {', '.join(missing)}" if missing else None
+
+
+@dataclass(frozen=True, slots=True)
+class Datasets:
+    """A `Source`: four datasets t, x, y, p, or one of records with these fields.
+
+    Parameters
+    ----------
+    path
+        The file.
+    names
+        Of the datasets.
+    n_events
+        Length of each.
+    offset_us
+        Added to every time.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    n_events: int
+    offset_us: int = 0
+
+    @contextmanager
+    def opened(self, fingerprint: tuple[int, int] | None = None) -> Iterator[DatasetReader]:
+        """The file, open."""
+        with opened(self.path, fingerprint) as file:
+            with damage_named(self.path):
+                found = [file[name] for name in self.names]
+            yield DatasetReader(self, found)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReader:
+    """Reads stretches of the datasets."""
+
+    source: Datasets
+    datasets: list[Any]
+
+    def read(self, first: int, last: int) -> Columns:
+        """Events first to last - 1, in the order of the file."""
+        with damage_named(self.source.path):
+            found = [dataset[first:last] for dataset in self.datasets]
+        t, x, y, p = found if len(found) == len(NAMES) else (found[0][name] for name in NAMES)
+        return checked(self.source.path, (t, x, y, p), self.place, first, self.source.offset_us)
+
+    def place(self, k: int) -> str:
+        """Event k, and the byte at which it or its chunk begins."""
+        dataset = self.datasets[-1]
+        with damage_named(self.source.path):
+            if dataset.chunks is None:
+                byte = (dataset.id.get_offset() or 0) + k * dataset.dtype.itemsize
+            else:
+                byte = dataset.id.get_chunk_info_by_coord((k // dataset.chunks[0] * dataset.chunks[0],)).byte_offset
+        return f"event {k}, byte {byte}"
+
+
+def require_sound(path: Path, file: Any, names: tuple[str, ...]) -> int:
+    """Check types, sizes and filters of the datasets; returns their length.
+
+    Raises
+    ------
+    FormatError
+        When one is missing, elsewhere, of another type or shape, larger than what is stored can unpack to, or
+        packed by a filter that is not installed.
+    """
+    with damage_named(path):
+        datasets = {name: _dataset(path, file, name) for name in names}
+        types = (
+            {name.rsplit("/", 1)[-1]: dataset.dtype for name, dataset in datasets.items()}
+            if len(names) == len(NAMES)
+            else {name: datasets[names[0]].dtype[name] for name in NAMES}
+        )
+        require_types(path, types)
+        lengths = {name: dataset.shape[0] for name, dataset in datasets.items()}
+        n_bytes = sum(dataset.shape[0] * dataset.dtype.itemsize for dataset in datasets.values())
+        n_stored = sum(dataset.id.get_storage_size() for dataset in datasets.values())
+    if len(set(lengths.values())) != 1:
+        raise FormatError(f"{path}: the columns have different lengths ({lengths}); the file is damaged")
+    if n_stored > path.stat().st_size or n_bytes > max(SMALL_BYTES, MOST_PACKED * n_stored):
+        raise FormatError(
+            f"{path}: {n_stored} bytes are to become {n_bytes} in {', '.join(names)}; the file is damaged, or made "
+            "to fill memory"
+        )
+    return int(lengths[names[0]])
+
+
+def _dataset(path: Path, file: Any, name: str) -> Any:
+    h5py = library(path)
+    dataset = file.get(name)
+    if not isinstance(dataset, h5py.Dataset) or len(dataset.shape or ()) != 1:
+        raise FormatError(f"{path}: {name} is no dataset of one axis; expected events of this layout")
+    if dataset.is_virtual or dataset.external or dataset.file.filename != file.filename:
+        raise FormatError(f"{path}: {name} lies in another file; such links are not followed: copy it into one file")
+    if dataset.chunks and dataset.chunks[0] * dataset.dtype.itemsize > LARGEST_CHUNK_BYTES:
+        raise FormatError(f"{path}: {name} has chunks of {dataset.chunks[0]} events; rewrite it with smaller ones")
+    created = dataset.id.get_create_plist()
+    for k in range(created.get_nfilters()):
+        number, _, _, title = created.get_filter(k)
+        if not h5py.h5z.filter_avail(number):
+            raise FormatError(
+                f"{path}: {name} is packed by the HDF5 filter {number} ({title.decode('utf-8', 'replace')}), which "
+                f"is not installed; {_ways_out(number)}"
+            )
+    return dataset
+
+
+ECF = 0x8ECF
+
+
+def _ways_out(number: int) -> str:
+    if number == ECF:
+        return (
+            "build Prophesee's plugin https://github.com/prophesee-ai/hdf5_ecf and name its folder in "
+            "HDF5_PLUGIN_PATH, or convert the file with metavision_file_to_csv and read it as csv_xypt_us"
+        )
+    return "name the folder of its plugin in HDF5_PLUGIN_PATH"

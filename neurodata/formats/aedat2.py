@@ -1,0 +1,152 @@
+"""AEDAT 2.0 and 1.0 (jAER): addresses and times of a DVS128 or a DAVIS.
+
+Source: AEDAT file formats, https://docs.inivation.com/software/software-advanced-usage/file-formats/aedat-2.0.html
+and aedat-1.0.html; the bits of external events and IMU samples of a DAVIS from memory of jAER. The specification
+calls all numbers signed and a DVS128's polarity bit 1 ON; recordings have times that only make sense unsigned, and
+jAER takes 0 for ON. It does not say where a header without an end line stops, or what follows when the time wraps.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from neurodata.errors import FormatError
+from neurodata.formats._aedat2_records import CLOCK_US, DVS128, HALF_CLOCK_US, Layout, davis, decoding, records
+from neurodata.formats._blocks import BlockRecording
+from neurodata.formats._contract import Format
+from neurodata.formats._file import RecordingFile
+from neurodata.formats._index import open_blocks
+from neurodata.signals import EventArray, Sensor
+from neurodata.storage import writing
+
+RECORD_BYTES = {b"#!AER-DAT1.0": 6, b"#!AER-DAT2.0": 8}  # by version line
+END_LINE = b"#End Of ASCII Header\r\n"
+LONGEST_HEADER_BYTES = 1 << 22  # jAER puts all preferences of a chip there: 190 kB have been seen
+EVENTS_PER_PIECE = 1 << 16
+
+# How jAER's chip classes begin, the longer ones first: pixel grid, and layout of an address.
+CHIPS: dict[str, tuple[Sensor, Layout]] = {
+    "DVS128": (Sensor(128, 128), DVS128),
+    "TMPDIFF128": (Sensor(128, 128), DVS128),
+    "DAVIS128": (Sensor(128, 128), davis(128, 128)),
+    "DAVIS208": (Sensor(208, 192), davis(208, 192)),
+    "DAVIS240": (Sensor(240, 180), davis(240, 180)),
+    "DAVIS346": (Sensor(346, 260), davis(346, 260)),
+    "DAVIS640": (Sensor(640, 480), davis(640, 480)),
+}
+WRITTEN_CHIP = "ch.unizh.ini.jaer.chip.retina.DVS128"
+
+
+def sniff(head: bytes, path: Path) -> str | None:
+    """None for a file that begins with one of the two version lines."""
+    return None if head[:12] in RECORD_BYTES else "does not begin with #!AER-DAT2.0 or #!AER-DAT1.0"
+
+
+def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
+    """A recording, of the chip that the header's `# AEChip:` line names, or else its `# HardwareInterface:` line.
+
+    Columns and rows are turned, so that (0, 0) is at the top left: people in real recordings stand upright. Readers
+    that keep the DVS128's rows as they are numbered, from below, show them upside down. (Recordings of CIFAR10-DVS
+    are read with other axes: format "aedat2_cifar10dvs".) A file of version 1.0 that names no chip is a DVS128's.
+
+    Only polarity events are read. `findings` counts "APS samples" and "IMU samples" (of a DAVIS), "external
+    events", "clock wraps" (2^32 us each), and events whose time goes back ("late").
+
+    Raises
+    ------
+    FormatError
+        When the file is truncated, names no known chip, or an event lies off the sensor.
+    """
+    header, record_bytes = _read_header(path)
+    named, layout = _chip(path, header, sensor, record_bytes)
+    return open_blocks(path, "aedat2", decoding(layout, record_bytes), len(header), [sensor or named], keep)
+
+
+def open_as(path: Path, format: str, layout: Layout, sensor: Sensor, keep: bool) -> BlockRecording:
+    """A recording whose address layout is stated, whatever chip its header names."""
+    header, record_bytes = _read_header(path)
+    return open_blocks(path, format, decoding(layout, record_bytes), len(header), [sensor], keep)
+
+
+def _read_header(path: Path) -> tuple[bytes, int]:
+    """The header, which ends where its end line, or else its last line that begins with # does; bytes of a record."""
+    with RecordingFile(path) as file:
+        head = file.read(LONGEST_HEADER_BYTES)
+    if (reason := sniff(head, path)) is not None:
+        raise FormatError(f"{path}: byte 0: {reason}, so it is not AEDAT 1.0 or 2.0")
+    before, end, _ = head.partition(END_LINE)
+    lines = re.match(rb"(?:#[\t -\xff]*+\r?\n)*+", before)
+    header = lines[0] if lines else b""
+    if len(header) == len(before):
+        header += end
+    if re.fullmatch(rb"#[\t -~]*\r?", head[len(header) :]):
+        raise FormatError(
+            f"{path}: byte {len(header)}: a header line without an end; the file is truncated: get it again"
+        )
+    return header, RECORD_BYTES[head[:12]]
+
+
+def _chip(path: Path, header: bytes, sensor: Sensor | None, record_bytes: int) -> tuple[Sensor, Layout]:
+    names = []
+    for key in (b"AEChip", b"HardwareInterface"):
+        if line := re.search(rb"^# *" + key + rb": *(.*?)\r?$", header, re.MULTILINE):
+            names.append(line[1].decode("latin-1"))
+    for name in names:
+        for chip, found in CHIPS.items():
+            if name.rpartition(".")[2].upper().startswith(chip):
+                return found
+    if not names and record_bytes == RECORD_BYTES[b"#!AER-DAT1.0"]:
+        return CHIPS["DVS128"]
+    for grid, layout in CHIPS.values():
+        if sensor == grid:
+            return grid, layout
+    raise FormatError(
+        f"{path}: the header {f'names the chip {names[0]!r}' if names else 'names no chip'}; known are "
+        f"{', '.join(CHIPS)}: state the sensor of one of them, as in sensor=Sensor(240, 180)"
+    )
+
+
+def write_file(events: EventArray, path: Path) -> None:
+    """An AEDAT 2.0 file of a DVS128.
+
+    Raises
+    ------
+    FormatError
+        When the sensor is larger than 128x128, or a time is negative, begins after 2^32 us, or passes that
+        point with a step of more than 2^31 us.
+    """
+    _require_storable(events, path)
+    with writing(path) as file:
+        file.write(
+            b"#!AER-DAT2.0\r\n# Timestamps tick: 1 us\r\n# AEChip: " + WRITTEN_CHIP.encode() + b"\r\n" + END_LINE
+        )
+        for first in range(0, len(events), EVENTS_PER_PIECE):
+            file.write(records(events[first : first + EVENTS_PER_PIECE]))
+
+
+def _require_storable(events: EventArray, path: Path) -> None:
+    if max(events.sensor.width, events.sensor.height) > 128:
+        raise FormatError(
+            f"{path}: AEDAT 2.0 is written for a DVS128 (128x128), the sensor is {events.sensor}: "
+            "write aedat31 or aedat4, or crop the events"
+        )
+    if len(events) == 0 or (events.t[0] >= 0 and events.t[-1] < CLOCK_US):
+        return
+    largest_step_us = int((events.t[1:] - events.t[:-1]).max(initial=0))
+    if not 0 <= events.t[0] < CLOCK_US or largest_step_us > HALF_CLOCK_US:
+        raise FormatError(
+            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us in steps of up to {largest_step_us}; "
+            f"AEDAT 2.0 begins between 0 and {CLOCK_US - 1} and goes on by at most {HALF_CLOCK_US}: shift them"
+        )
+
+
+FORMAT = Format(
+    name="aedat2",
+    version=1,
+    title="AEDAT 1.0 and 2.0: DVS128 and DAVIS recordings of jAER",
+    extensions=(".aedat2",),  # jAER's files end in .aedat; writing to that gives AEDAT 3.1
+    sniff=sniff,
+    open=open_file,
+    write=write_file,
+)

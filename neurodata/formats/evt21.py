@@ -1,0 +1,257 @@
+"""EVT 2.1 (.raw of Prophesee's cameras): 64-bit words, each up to 32 events of a row, or the upper part of the time.
+
+The upper half of a word tells its type in bits 28-31. EVT_NEG (0) and EVT_POS (1): time 6 bits (22-27), x of the
+first pixel 11 (11-21), y 11 (0-10); the lower half has a bit for each of 32 pixels from there. TIME_HIGH (8): 28
+bits of the time, in 64 us. Either half may come first: the header says `endianness` "legacy" (upper half first,
+IMX636) or "little" (one little-endian word, GenX320), which also holds where it says nothing, as in Prophesee's
+decoder (OpenEB). Source: https://docs.prophesee.ai/stable/data/encoding_formats/evt21.html. Left open there, and
+decided as for EVT 2.0: no event is read before the first TIME_HIGH, one that falls by 2^27 or more is a wrap.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.errors import FormatError
+from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
+from neurodata.formats._contract import Format
+from neurodata.formats._file import RecordingFile
+from neurodata.formats._prophesee import (
+    GET_AGAIN,
+    NoRoomError,
+    after_time_high,
+    high_steps,
+    open_words,
+    read_header,
+    require_storable,
+    sniff_encoding,
+    text_header,
+)
+from neurodata.kernel import kernel
+from neurodata.signals import EventArray, Sensor
+from neurodata.storage import writing
+
+WORD_BYTES = 8
+UPPER_HALF = {"legacy": 0, "little": 1}  # which 32 bits of a word it is, by the header's endianness
+EVT_POS, TIME_HIGH, EXT_TRIGGER, OTHERS, CONTINUED = 0x1, 0x8, 0xA, 0xE, 0xF
+LOW_BITS, HIGH_BITS = 6, 28
+LAST_TIME_US = (1 << 48) - 1  # 8.9 years: a TIME_HIGH every 2.4 h makes 260 kB of them
+EVENTS_PER_PIECE = 1 << 16
+
+
+def sniff(head: bytes, path: Path) -> str | None:
+    """None for a header that names EVT21."""
+    return sniff_encoding(head, "EVT21")
+
+
+def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
+    """A recording; times as the words tell them, from the camera's start, with every wrap added.
+
+    The sensor is the one stated, else the one of the header's `% geometry` or `% format` line; a header that
+    names none is refused, because a guess from the coordinates would change the shape of frames from file to file.
+
+    `findings` counts events "before the first time", which are left out, "external triggers", "other words"
+    (OTHERS and CONTINUED) and "reserved words", which are skipped, and events whose time goes back ("late").
+
+    Raises
+    ------
+    FormatError
+        When the header is of another encoding or word order or names no sensor, the file ends within a word, or an
+        event lies off the sensor.
+    """
+    with RecordingFile(path) as file:
+        header = read_header(file)
+        order = header.options.get("endianness") or header.values.get("endianness", "little")
+        if order not in UPPER_HALF:
+            raise FormatError(f"{path}: byte 0: the header says endianness {order}; read are {', '.join(UPPER_HALF)}")
+        return open_words(file, header, "EVT21", DECODINGS[order], sensor, keep)
+
+
+STATE = np.dtype(
+    [
+        *CURSOR,
+        ("is_timed", "<i8"),  # a TIME_HIGH has been seen
+        ("high_us", "<i8"),  # the time of the last one, with wraps
+        ("left", "<i8"),  # bits still to come of the word at `position`; 0: it is not begun
+        ("t", "<i8"),  # of the word begun
+        ("x", "<i8"),
+        ("y", "<i8"),
+        ("p", "<i8"),
+        ("untimed", "<i8"),
+        ("triggers", "<i8"),
+        ("others", "<i8"),
+        ("reserved", "<i8"),
+    ]
+)
+TRUNCATED = 1
+
+
+def decode(upper: int, raw: NDArray[np.uint8], state: NDArray[Any], columns: Columns) -> None:
+    """Events of words; see `Decoding`."""
+    if len(columns.t) == 0:
+        raise NoRoomError
+    halves = np.frombuffer(raw, "<u4", len(raw) // WORD_BYTES * 2).reshape(-1, 2)
+    _decode(halves[:, upper], halves[:, 1 - upper], state, *columns)
+
+
+@kernel
+def _decode(
+    uppers: NDArray[np.uint32],
+    lowers: NDArray[np.uint32],
+    state: NDArray[Any],
+    t: NDArray[np.int64],
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    p: NDArray[np.bool_],
+) -> None:
+    s = state[0]
+    at, n = 0, 0
+    if s.left:
+        n, s.left = _spread(s.left, s, 0, t, x, y, p)
+        at = 1 if s.left == 0 else 0
+    while n < len(t) and at < len(uppers) and s.left == 0:
+        upper, valid = np.int64(uppers[at]), np.int64(lowers[at])
+        kind = upper >> 28
+        if kind <= EVT_POS and s.is_timed:
+            s.t = s.high_us | (upper >> 22 & 0x3F)
+            s.x, s.y, s.p = upper >> 11 & 0x7FF, upper & 0x7FF, kind
+            if n + 32 > len(t) and _ones(valid) > len(t) - n:
+                s.left = valid
+                break
+            n, _ = _spread(valid, s, n, t, x, y, p)
+        elif kind <= EVT_POS:
+            s.untimed += _ones(valid)
+        elif kind == TIME_HIGH:
+            s.high_us = after_time_high(upper & 0xFFFFFFF, s.high_us, LOW_BITS, HIGH_BITS)
+            s.is_timed = 1
+        elif kind == EXT_TRIGGER:
+            s.triggers += 1
+        elif kind in (OTHERS, CONTINUED):
+            s.others += 1
+        else:
+            s.reserved += 1
+        at += 1
+    if 0 < s.bytes_left - WORD_BYTES * at < WORD_BYTES:
+        s.damage = TRUNCATED
+    s.position = WORD_BYTES * at
+    s.n_events = n
+
+
+@kernel
+def _spread(
+    valid: np.int64,
+    s: Any,
+    n: int,
+    t: NDArray[np.int64],
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    p: NDArray[np.bool_],
+) -> tuple[int, np.int64]:
+    """Events of the valid bits of a word, while there is room; returns the events then and the bits left."""
+    while valid and n < len(t):
+        t[n] = s.t
+        x[n] = s.x + _lowest(valid)
+        y[n] = s.y
+        p[n] = s.p
+        n += 1
+        valid &= valid - 1
+    return n, valid
+
+
+@kernel
+def _lowest(valid: np.int64) -> int:
+    """The place of the lowest of 32 bits, found by halves, without branches."""
+    place = 0
+    for half in (16, 8, 4, 2, 1):
+        place += half * (valid >> place & ((1 << half) - 1) == 0)
+    return place
+
+
+@kernel
+def _ones(valid: np.int64) -> int:
+    n = 0
+    while valid:
+        valid &= valid - 1
+        n += 1
+    return n
+
+
+def reference(uppers: NDArray[np.uint32], lowers: NDArray[np.uint32]) -> Columns:
+    """Events of words that begin with a TIME_HIGH, of which the two halves are given."""
+    kind, highs = uppers >> 28, np.flatnonzero(uppers >> 28 == TIME_HIGH)
+    high = (uppers[highs] & 0xFFFFFFF).astype(np.int64)
+    high += np.cumsum(np.diff(high, prepend=high[0]) <= -(1 << 27)) << HIGH_BITS
+    bits = (lowers[:, None] >> np.arange(32, dtype=np.uint32) & 1).astype(np.bool_)  # [n_words, 32]
+    word, bit = np.nonzero(bits & (kind <= EVT_POS)[:, None])
+    upper = uppers[word].astype(np.int64)
+    t = high[np.searchsorted(highs, word) - 1] << LOW_BITS | upper >> 22 & 0x3F
+    x, y = (upper >> 11 & 0x7FF) + bit, upper & 0x7FF
+    return Columns(t, x.astype(np.uint16), y.astype(np.uint16), upper >> 28 == EVT_POS)
+
+
+def explain(raw: NDArray[np.uint8], offset: int, state: NDArray[Any]) -> str:
+    """The only damage that shows: a file that ends within a word."""
+    return f"{len(raw)} bytes left where a word needs {WORD_BYTES}; {GET_AGAIN}"
+
+
+DECODINGS = {
+    order: Decoding(
+        decode=partial(decode, upper),
+        state=STATE,
+        event_bytes=WORD_BYTES,
+        explain=explain,
+        counted={
+            "before the first time": "untimed",
+            "external triggers": "triggers",
+            "other words": "others",
+            "reserved words": "reserved",
+        },
+    )
+    for order, upper in UPPER_HALF.items()
+}
+
+
+def write_file(events: EventArray, path: Path) -> None:
+    """One event a word, in the order "little"; a TIME_HIGH often enough that readers see every wrap from time 0.
+
+    Raises
+    ------
+    FormatError
+        When a time is negative or from 2^48 us on, or a coordinate needs more than 11 bits.
+    """
+    require_storable(events, path, "EVT21", LAST_TIME_US)
+    with writing(path) as file:
+        file.write(text_header("EVT21", events.sensor, "endianness little"))
+        before = -1
+        for first in range(0, len(events), EVENTS_PER_PIECE):
+            piece = events[first : first + EVENTS_PER_PIECE]
+            file.write(_words(piece, before).tobytes())
+            before = int(piece.t[-1]) >> LOW_BITS
+
+
+def _words(events: EventArray, before: int) -> NDArray[np.uint64]:
+    """Words of some events after a TIME_HIGH of this value, with wraps (-1: none)."""
+    n_highs, highs = high_steps(events.t >> LOW_BITS, before, HIGH_BITS)
+    is_event = np.zeros(len(events) + len(highs), np.bool_)
+    is_event[np.cumsum(n_highs + 1) - 1] = True
+    t, x, y, p = (column.astype(np.uint64) for column in (events.t, events.x, events.y, events.p))
+    words = np.empty(len(is_event), "<u8")
+    words[is_event] = (p << 28 | (t & 0x3F) << 22 | (x & 0x7E0) << 11 | y) << 32 | np.uint64(1) << (x & 0x1F)
+    words[~is_event] = (TIME_HIGH << 28 | highs).astype(np.uint64) << 32
+    return words
+
+
+FORMAT = Format(
+    name="evt21",
+    version=1,
+    title="EVT 2.1 .raw: Prophesee cameras, up to 32 events a word",
+    extensions=(".raw",),
+    sniff=sniff,
+    open=open_file,
+    write=write_file,
+)
