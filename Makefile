@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 demo: $(VENV)/.demo  ## prepare a generated look-alike of DVS Gesture, train a spiking network on it
 	$(BIN)/neurodata prepare dvs-gesture --T 16 --twin
-	$(BIN)/neurodata train dvs-gesture --T 16 --twin --epochs 10 --run demo
+	$(BIN)/neurodata train dvs-gesture --T 16 --twin --epochs 15 --run demo
 
 test: $(VENV)/.test  ## the whole suite
 	$(BIN)/python -m pytest
