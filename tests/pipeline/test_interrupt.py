@@ -140,13 +140,17 @@ def test_other_files_never_stand_in_for_a_damaged_store_of_the_published_ones(so
     assert neurodata.load("dvs-gesture", T=4, source=source).store.path == store.path
 
 
-def test_a_failing_sample_calls_back_what_an_own_executor_has_not_begun(source: Path, recipe: Path) -> None:
-    damaged = source / "user01_led.aedat"
-    damaged.write_bytes(damaged.read_bytes()[:-5])
+def test_a_failing_sample_calls_back_what_an_own_executor_has_not_begun(
+    source: Path, recipe: Path, tmp_path: Path
+) -> None:
+    # The training recordings come first; were the others not called back, the 11 test samples would be written.
+    for damaged in (source / "user01_led.aedat", source / "user02_natural.aedat"):
+        damaged.write_bytes(damaged.read_bytes()[:-5])
     with ThreadPoolExecutor(1) as executor:
-        with pytest.raises(neurodata.NeurodataError, match=r"user01_led"):
-            neurodata.prepare("dvs-gesture", recipe=recipe, source=source, executor=executor)
+        with pytest.raises(neurodata.NeurodataError, match=r"user0[12]_"):
+            neurodata.prepare("dvs-gesture", recipe=recipe, source=source, executor=executor, cache=tmp_path / "c")
         assert executor.submit(int).result(timeout=30) == 0
+    assert list(tmp_path.glob("c/stores/*/*/commits/*.json")) == []
 
 
 def test_a_full_disk_names_the_file_and_leaves_nothing_half_written(source: Path, recipe: Path, tmp_path: Path) -> None:
