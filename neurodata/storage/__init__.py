@@ -17,4 +17,3 @@ from neurodata.storage._hashes import verify_checksum as verify_checksum
 from neurodata.storage._lock import exclusive as exclusive
 from neurodata.storage._roots import cache_root as cache_root
 from neurodata.storage._roots import search_roots as search_roots
-from neurodata.storage._roots import user_state_root as user_state_root

@@ -39,11 +39,6 @@ def search_roots(explicit: str | Path | None = None) -> tuple[Path, ...]:
     return tuple(dict.fromkeys([cache_root(explicit), *filter(_readable, shared)]))
 
 
-def user_state_root() -> Path:
-    """The user's own folder for what must not be written beside shared files: sidecar indexes, times of last use."""
-    return user_cache_path("neurodata") / "state"
-
-
 def _readable(root: Path) -> bool:
     return is_folder(root) and os.access(root, os.R_OK | os.X_OK)
 

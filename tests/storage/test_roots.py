@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from neurodata.errors import StorageError
-from neurodata.storage import _roots, cache_root, search_roots, user_state_root
+from neurodata.storage import _roots, cache_root, search_roots
 
 
 @pytest.fixture(autouse=True)
@@ -79,10 +79,6 @@ def test_shared_roots_follow_the_own_one_where_they_exist(tmp_path: Path, monkey
     entries = [lab, tmp_path / "missing", group, lab, own]
     monkeypatch.setenv("NEURODATA_PATH", os.pathsep.join(map(str, entries)))
     assert search_roots(own) == (own, lab, group)
-
-
-def test_state_is_apart_from_data(tmp_path: Path) -> None:
-    assert user_state_root() == tmp_path / "user" / "neurodata" / "state"
 
 
 def test_the_home_of_nobody_we_know_is_refused() -> None:
