@@ -37,7 +37,7 @@ def convert(
 
     if is_file(out) and not force:
         raise StorageError(f"{out}: is there already; --force replaces it")
-    events = neurodata.read(recording, format=format, sensor=parse_sensor(sensor))
+    events = neurodata.open_recording(recording, format=format, sensor=parse_sensor(sensor)).events()
     neurodata.write(events, out, format=to)
     note(f"{len(events):,} events on {events.sensor}, {events.duration_us / 1e6:.3f} s")
     print(out)

@@ -65,7 +65,7 @@ def view(
     from neurodata.storage import is_file
 
     if is_file(Path(target)):
-        events = neurodata.read(target, format=format, sensor=parse_sensor(sensor))
+        events = neurodata.open_recording(target, format=format, sensor=parse_sensor(sensor)).events()
         frames, title = _frames(events, T or 16, split_by or SplitBy.TIME, Path(target).name)
         name = Path(target).stem
     else:

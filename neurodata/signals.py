@@ -6,9 +6,9 @@ given (no copy) and are to be treated as read-only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +151,27 @@ class EventArray:
         last = len(self) if stop_us is None else int(np.searchsorted(self.t, stop_us, side="left"))
         return self[first : max(first, last)]
 
+    def packets(self, n: int) -> Iterator[EventArray]:
+        """All events in pieces of n (the last one shorter): views."""
+        if n < 1:
+            raise ValueError(f"packets of {n} events: n is at least 1")
+        return (self[first : first + n] for first in range(0, len(self), n))
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return len(self.t)
+
+    @property
+    def start_us(self) -> int:
+        """Time of the first event; 0 when there is none."""
+        return int(self.t[0]) if len(self.t) else 0
+
+    @property
+    def stop_us(self) -> int:
+        """One past the time of the last event; 0 when there is none."""
+        return int(self.t[-1]) + 1 if len(self.t) else 0
+
     @property
     def duration_us(self) -> int:
         """Time from the first event to the last one; 0 when there are fewer than two."""
@@ -258,3 +279,6 @@ class SpikeCounts:
         for name, series in self.targets.items():
             if len(series) != len(self.counts):
                 raise SignalError(f"spike counts: target {name} has {len(series)} rows for {len(self.counts)} bins")
+
+
+Signal: TypeAlias = EventArray | Waveform | Clip | Image | PointCloud | SpikeCounts

@@ -8,21 +8,34 @@ from pathlib import Path
 import pytest
 
 from neurodata import registry
-from neurodata.formats import Format
+from neurodata.formats import AnyFormat, CollectionFormat, Format, SignalFormat
+from tests.formats.collection_contract import CollectionContract
 from tests.formats.contract import FormatContract, recorded
+from tests.formats.signal_contract import SignalContract
 
 
+def of_kind(kind: type) -> list[str]:
+    return [name for name in registry.formats if isinstance(registry.formats[name], kind)]
+
+
+@pytest.fixture
+def format(request: pytest.FixtureRequest) -> AnyFormat:
+    found: AnyFormat = registry.formats[request.param]
+    return found
+
+
+@pytest.mark.parametrize("format", of_kind(CollectionFormat), indirect=True)
+class TestEveryCollectionFormat(CollectionContract):
+    pass
+
+
+@pytest.mark.parametrize("format", of_kind(SignalFormat), indirect=True)
+class TestEverySignalFormat(SignalContract):
+    pass
+
+
+@pytest.mark.parametrize("format", of_kind(Format), indirect=True)
 class TestEveryFormat(FormatContract):
-    @pytest.fixture(params=list(registry.formats))
-    def format(self, request: pytest.FixtureRequest) -> Format:
-        found: Format = registry.formats[request.param]
-        return found
-
-    def test_its_name_is_its_file_name_and_its_extensions_are_lower_case(self, format: Format) -> None:
-        assert registry.formats[format.name] is format
-        assert format.version >= 1
-        assert all(extension.startswith(".") and extension.islower() for extension in format.extensions)
-
     def test_kernels_stay_inside_their_arrays_on_damaged_files(self, format: Format, tmp_path: Path) -> None:
         path = self.write(format, recorded(60), tmp_path)
         environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
@@ -31,3 +44,11 @@ class TestEveryFormat(FormatContract):
             command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
         )
         assert (result.returncode, result.stdout) == (0, "read 300\n"), result.stderr
+
+
+@pytest.mark.parametrize("name", list(registry.formats))
+def test_a_format_is_named_as_its_file_and_its_extensions_are_lower_case(name: str) -> None:
+    format = registry.formats[name]
+    assert format.name == name
+    assert format.version >= 1
+    assert all(extension.startswith(".") and extension.islower() for extension in format.extensions)

@@ -68,7 +68,7 @@ def test_a_stated_format_is_not_sniffed_for(tmp_path: Path) -> None:
 def test_the_extension_breaks_ties(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nmnist = registry.formats["nmnist"]
     twin = replace(nmnist, name="twin", extensions=(".twin",))
-    monkeypatch.setattr(_detect, "_all", lambda: [nmnist, twin])
+    monkeypatch.setattr(_detect, "all_formats", lambda: [nmnist, twin])
     write(recorded(50), tmp_path / "a.bin", format="nmnist")
     assert open_recording(tmp_path / "a.bin").format == "nmnist"
     unnamed = (tmp_path / "a.bin").rename(tmp_path / "a")

@@ -1,0 +1,54 @@
+"""What every format of one signal a file must do (`SignalFormat`); its golden file is what is read and damaged."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from neurodata.errors import FormatError, SourceNotFoundError, StorageError
+from neurodata.formats import Reading, SignalFormat, detect
+from tests.formats.mutations import mutations
+
+
+def outcome(format: SignalFormat, path: Path) -> Reading | FormatError:
+    """What a file gives, or the error that says what is wrong with it."""
+    try:
+        json.dumps(dict(format.describe(path)), allow_nan=False)
+        return format.read(path, None, None)
+    except FormatError as error:
+        return error
+
+
+class SignalContract:
+    @pytest.fixture
+    def path(self, format: SignalFormat, tmp_path: Path) -> Path:
+        path = tmp_path / f"signal{format.extensions[0]}"
+        path.write_bytes(import_module(f"tests.golden.{format.name}").content())
+        return path
+
+    def test_its_golden_file_is_detected_described_and_read(self, format: SignalFormat, path: Path) -> None:
+        assert detect(path) is format
+        found = outcome(format, path)
+        assert isinstance(found, Reading)
+        assert type(found.signal) is format.gives
+
+    def test_a_missing_file_and_a_folder_are_errors_that_name_them(self, format: SignalFormat, tmp_path: Path) -> None:
+        for verb in (format.describe, lambda path: format.read(path, None, None)):
+            with pytest.raises(SourceNotFoundError, match=r"nothing\.here: no such file"):
+                verb(tmp_path / "nothing.here")
+            with pytest.raises(StorageError, match=tmp_path.name):
+                verb(tmp_path)
+
+    def test_truncated_and_mutated_files_give_a_signal_or_a_format_error(
+        self, format: SignalFormat, path: Path
+    ) -> None:
+        content = path.read_bytes()
+        step = max(1, len(content) // 100)
+        damaged = [content[:length] for length in range(0, len(content), step)]
+        for mutant in [*damaged, *mutations(content, n=100, seed=1)]:
+            path.write_bytes(mutant)
+            found = outcome(format, path)
+            assert not isinstance(found, FormatError) or path.name in str(found)
