@@ -8,7 +8,7 @@ import pytest
 
 from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError, UnknownNameError
-from neurodata.formats import _detect, open_recording, read, write
+from neurodata.formats import _detect, _verbs, open_recording, read, write
 from neurodata.signals import EventArray
 from tests.formats.contract import SENSOR, recorded
 
@@ -85,7 +85,7 @@ def test_writing_needs_a_format_that_can_be_written(tmp_path: Path, monkeypatch:
     events = EventArray.empty(SENSOR)
     with pytest.raises(FormatError, match=r"extension '\.mp4' is of no format; written are .*aedat31 \(\.aedat\)"):
         write(events, tmp_path / "a.mp4")
-    monkeypatch.setattr(_detect, "_named", lambda name: replace(registry.formats["nmnist"], write=None))
+    monkeypatch.setattr(_verbs, "named", lambda name: replace(registry.formats["nmnist"], write=None))
     with pytest.raises(FormatError, match="nmnist can be read only"):
         write(events, tmp_path / "a.bin", format="nmnist")
     assert list(tmp_path.iterdir()) == []
