@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .console import print_json, results
+from .console import note, print_json, results
 from .options import JsonOption
 
 
@@ -40,3 +40,4 @@ def datasets(json: JsonOption = False) -> None:
     for row in rows:
         table.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else row[name] for name in columns))
     results.print(table, crop=False)
+    note("your own recordings: neurodata prepare folder:DIR, with sub-folders named by class, or --labels FILE.csv")

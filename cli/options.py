@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from neurodata.datasets import Dataset
     from neurodata.loader import Split
     from neurodata.pipeline import SourceRequest
     from neurodata.recipe import Recipe
@@ -33,10 +34,17 @@ def _complete_dataset(incomplete: str) -> list[str]:
 RECIPE_PANEL, SOURCE_PANEL = "What is made", "From which files, and where it is kept"
 
 DatasetName = Annotated[
-    str, typer.Argument(help="A dataset: see `neurodata datasets`.", autocompletion=_complete_dataset)
+    str,
+    typer.Argument(
+        help="A dataset: see `neurodata datasets`; folder:DIR for your own recordings.",
+        autocompletion=_complete_dataset,
+    ),
 ]
 Target = Annotated[
-    str, typer.Argument(help="A dataset that was prepared, or a store's folder.", autocompletion=_complete_dataset)
+    str,
+    typer.Argument(
+        help="A dataset (or folder:DIR) that was prepared, or a store's folder.", autocompletion=_complete_dataset
+    ),
 ]
 TimeSteps = Annotated[
     int | None, typer.Option("--T", min=1, help="Number of time steps.", rich_help_panel=RECIPE_PANEL)
@@ -72,8 +80,17 @@ CacheOption = Annotated[
     Path | None,
     typer.Option("--cache", metavar="ROOT", help="Root of downloads, stores and runs.", rich_help_panel=SOURCE_PANEL),
 ]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE.csv",
+        help="Of folder:DIR: path, label and any of start_us, end_us, group, split, item.",
+        rich_help_panel=SOURCE_PANEL,
+    ),
+]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", help="Format of the recording; found out from its content if not given.")
+    str | None, typer.Option("--format", help="Format of recordings; found out from their content if not given.")
 ]
 SensorOption = Annotated[
     str | None, typer.Option("--sensor", metavar="WxH", help="Pixels of the sensor, where the file does not tell.")
@@ -110,8 +127,15 @@ def parse_settings(settings: list[str] | None) -> dict[str, dict[str, Any]]:
     return overrides
 
 
+def dataset_of(name: str, labels: Path | None, format: str | None, sensor: str | None) -> Dataset:
+    """The dataset that the options describe."""
+    from neurodata.datasets import find_dataset
+
+    return find_dataset(name, labels=labels, format=format, sensor=parse_sensor(sensor))
+
+
 def recipe_of(
-    dataset: str, recipe: str | None, T: int | None, split_by: SplitBy | None, settings: list[str] | None
+    dataset: Dataset, recipe: str | None, T: int | None, split_by: SplitBy | None, settings: list[str] | None
 ) -> Recipe:
     """The recipe that the options describe."""
     from neurodata.recipe import load_recipe
@@ -119,7 +143,7 @@ def recipe_of(
     return load_recipe(dataset, recipe, T=T, split_by=split_by and split_by.value, overrides=parse_settings(settings))
 
 
-def source_of(dataset: str, source: Path | None, twin: bool, twin_size: int | None) -> SourceRequest:
+def source_of(dataset: Dataset, source: Path | None, twin: bool, twin_size: int | None) -> SourceRequest:
     """The files that the options ask for."""
     from neurodata.pipeline import source_request
 
@@ -140,13 +164,16 @@ class Prepared:
     twin_size: int | None
     partial: bool
     cache: Path | None
+    labels: Path | None = None
+    format: str | None = None
+    sensor: str | None = None
 
     def split(self, split: str, *, val: str | None = None, fold: tuple[int, int] | None = None) -> Split:
         """A split of the store."""
         import neurodata
-        from neurodata import registry
+        from neurodata.datasets import is_dataset
 
-        if self.target not in registry.datasets:
+        if not is_dataset(self.target):
             self._check_folder()
             return neurodata.open_store(self.target).split(split, val=val, fold=fold)
         return neurodata.load(
@@ -163,6 +190,9 @@ class Prepared:
             classes=None,
             val=val,
             fold=fold,
+            labels=self.labels,
+            format=self.format,
+            sensor=parse_sensor(self.sensor),
             twin_size=self.twin_size,
             partial=self.partial,
             **parse_settings(self.settings),
@@ -176,7 +206,7 @@ class Prepared:
         if not Path(self.target).exists():
             known = ", ".join(registry.datasets)
             raise StoreNotFoundError(f"{self.target}: neither a store's folder nor a dataset ({known})")
-        chosen = (self.T, self.split_by, self.settings, self.recipe, self.source, self.twin_size)
+        chosen = (self.T, self.split_by, self.settings, self.recipe, self.source, self.twin_size, self.labels)
         if self.twin or any(value is not None and value != [] for value in chosen):
             raise typer.BadParameter(
                 f"{self.target} is a store's folder; --T and other choices go with a dataset's name"

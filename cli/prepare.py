@@ -10,14 +10,18 @@ from .console import human_bytes, note, print_json, progress_bars
 from .options import (
     CacheOption,
     DatasetName,
+    FormatOption,
     JsonOption,
+    LabelsOption,
     RecipeOption,
+    SensorOption,
     Settings,
     SourceOption,
     SplitByOption,
     TimeSteps,
     TwinOption,
     TwinSizeOption,
+    dataset_of,
     recipe_of,
     source_of,
 )
@@ -34,6 +38,9 @@ def prepare(
     settings: Settings = None,
     recipe: RecipeOption = None,
     source: SourceOption = None,
+    labels: LabelsOption = None,
+    format: FormatOption = None,
+    sensor: SensorOption = None,
     twin: TwinOption = False,
     twin_size: TwinSizeOption = None,
     cache: CacheOption = None,
@@ -53,13 +60,16 @@ def prepare(
 
     neurodata prepare n-mnist --T 10 --split-by time
 
+    neurodata prepare folder:recordings --T 16 --labels labels.csv
+
     neurodata prepare dvs-gesture --T 8 --set event_frame.overflow=saturate --twin
     """
     from neurodata.pipeline import n_cores, prepare_recipe, preview, process_pool
     from neurodata.store import StoreReader
 
-    chosen = recipe_of(dataset, recipe, T, split_by, settings)
-    request = source_of(dataset, source, twin, twin_size)
+    found = dataset_of(dataset, labels, format, sensor)
+    chosen = recipe_of(found, recipe, T, split_by, settings)
+    request = source_of(found, source, twin, twin_size)
     if dry_run:
         _print_preview(preview(chosen, request, cache), json)
         return

@@ -10,10 +10,13 @@ import typer
 from .console import note, print_json, progress_bars
 from .options import (
     CacheOption,
+    FormatOption,
     JsonOption,
+    LabelsOption,
     PartialOption,
     Prepared,
     RecipeOption,
+    SensorOption,
     Settings,
     SourceOption,
     SplitByOption,
@@ -54,6 +57,9 @@ def train(
     settings: Settings = None,
     recipe: RecipeOption = None,
     source: SourceOption = None,
+    labels: LabelsOption = None,
+    format: FormatOption = None,
+    sensor: SensorOption = None,
     twin: TwinOption = False,
     twin_size: TwinSizeOption = None,
     partial: PartialOption = False,
@@ -76,7 +82,9 @@ def train(
     from neurodata.storage import cache_root
     from neurodata.train import TrainOptions, fit
 
-    prepared = Prepared(target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache)
+    prepared = Prepared(
+        target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache, labels, format, sensor
+    )
     folds = _parse_fold(fold)
     splits = {name: prepared.split(name, val=val, fold=folds) for name in ("train", "test")}
     if val is not None:

@@ -11,6 +11,7 @@ from .console import note
 from .options import (
     CacheOption,
     FormatOption,
+    LabelsOption,
     PartialOption,
     Prepared,
     RecipeOption,
@@ -45,6 +46,7 @@ def view(
     settings: Settings = None,
     recipe: RecipeOption = None,
     source: SourceOption = None,
+    labels: LabelsOption = None,
     twin: TwinOption = False,
     twin_size: TwinSizeOption = None,
     partial: PartialOption = False,
@@ -69,7 +71,9 @@ def view(
         frames, title = _frames(events, T or 16, split_by or SplitBy.TIME, Path(target).name)
         name = Path(target).stem
     else:
-        prepared = Prepared(target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache)
+        prepared = Prepared(
+            target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache, labels, format, sensor
+        )
         chosen = prepared.split(split)
         if not 0 <= index < len(chosen):
             raise typer.BadParameter(f"--index {index}: the split has samples 0 to {len(chosen) - 1}")

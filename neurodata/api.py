@@ -10,11 +10,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from neurodata.datasets import find_dataset
 from neurodata.errors import RecipeError
 from neurodata.loader import Split, Store
 from neurodata.pipeline import borrowed, choose_store, find_stores, n_cores, prepare_recipe, source_request, thread_pool
 from neurodata.progress import Progress, silent
 from neurodata.recipe import load_recipe
+from neurodata.signals import Sensor
 from neurodata.storage import search_roots
 
 
@@ -30,6 +32,9 @@ def prepare(
     workers: int | None = None,
     executor: Executor | None = None,
     *,
+    labels: str | Path | None = None,
+    format: str | None = None,
+    sensor: Sensor | None = None,
     twin_size: int | None = None,
     twin_seed: int = 0,
     force: bool = False,
@@ -42,7 +47,8 @@ def prepare(
     Parameters
     ----------
     dataset
-        Name, such as "dvs-gesture"; `neurodata.registry.datasets.names()` lists them.
+        Name, such as "dvs-gesture"; `neurodata.registry.datasets.names()` lists them. "folder:DIR": recordings of
+        your own, in sub-folders named by class, or as `labels` says.
     T, split_by
         Number of time steps, and "count" or "time"; the recipe's when None.
     recipe
@@ -59,6 +65,9 @@ def prepare(
         Threads; all cores when None. Threads need no `__main__` guard in scripts.
     executor
         Runs the work instead: any `concurrent.futures.Executor`; it is not shut down.
+    labels, format, sensor
+        Of "folder:DIR" only: a CSV file with the columns path and label (and start_us, end_us, group, split, item);
+        the format and pixel grid of the recordings, where these are not to be found out.
     force
         Prepare anew even when a finished store is there; that one is replaced at the end.
     progress
@@ -88,9 +97,10 @@ def prepare(
     def make_executor(n_tasks: int) -> AbstractContextManager[Executor]:
         return borrowed(executor) if executor is not None else thread_pool(min(workers or n_cores(), n_tasks))
 
+    chosen = find_dataset(dataset, labels=labels, format=format, sensor=sensor)
     prepared = prepare_recipe(
-        load_recipe(dataset, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides),
-        source_request(dataset, source, twin, twin_size, twin_seed),
+        load_recipe(chosen, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides),
+        source_request(chosen, source, twin, twin_size, twin_seed),
         cache,
         make_executor=make_executor,
         force=force,
@@ -115,6 +125,9 @@ def load(
     classes: Sequence[str | int] | None = None,
     val: str | None = None,
     fold: tuple[int, int] | None = None,
+    labels: str | Path | None = None,
+    format: str | None = None,
+    sensor: Sensor | None = None,
     twin_size: int | None = None,
     partial: bool = False,
     **step_overrides: Mapping[str, Any],
@@ -123,7 +136,7 @@ def load(
 
     Parameters
     ----------
-    dataset, T, split_by, recipe, source, twin, layout, cache, twin_size, step_overrides
+    dataset, T, split_by, recipe, source, twin, layout, cache, labels, format, sensor, twin_size, step_overrides
         As for `prepare`. Without `source`, the store of the published files, or the only other one.
     split
         "train", "validation" or "test".
@@ -148,9 +161,20 @@ def load(
     StoreNotFoundError
         When no store fits (the message is the command that prepares it), or several do (it lists them).
     """
-    chosen = load_recipe(dataset, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides)
-    request = source_request(dataset, source, twin, twin_size)
-    options = {"T": T, "split-by": split_by, "recipe": recipe, "source": source, "cache": cache, "twin-size": twin_size}
+    found = find_dataset(dataset, labels=labels, format=format, sensor=sensor)
+    chosen = load_recipe(found, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides)
+    request = source_request(found, source, twin, twin_size)
+    options = {
+        "T": T,
+        "split-by": split_by,
+        "recipe": recipe,
+        "source": source,
+        "labels": labels,
+        "format": format,
+        "sensor": None if sensor is None else f"{sensor.width}x{sensor.height}",
+        "cache": cache,
+        "twin-size": twin_size,
+    }
     store = choose_store(
         find_stores(chosen, search_roots(cache)),
         chosen,

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata import registry
-from neurodata.datasets import Dataset
+from neurodata.datasets import Dataset, find_dataset
 from neurodata.errors import RecipeError
-from neurodata.signals import EventArray
+from neurodata.signals import Signal
 from neurodata.steps import ArraySpec, Encoding, Step, Tally
 from neurodata.storage import canonical_json
 
@@ -43,7 +43,7 @@ class Recipe:
     name
         For people and folder names; not part of the identity.
     dataset
-        Name of the dataset.
+        The dataset.
     steps
         Transforms, then one encoding; (name, step) in the order of application.
     layout
@@ -60,7 +60,7 @@ class Recipe:
     """
 
     name: str
-    dataset: str
+    dataset: Dataset
     steps: tuple[tuple[str, Step], ...]
     layout: Layout = "dense"
     compression: Compression = "zstd"
@@ -69,7 +69,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.samples_per_shard < 1:
             raise RecipeError(f"{self.name}: samples_per_shard is {self.samples_per_shard}; expected at least 1")
-        kind: type = EventArray
+        kind: type = self.dataset.gives
         for name, step in self.steps:
             if step.takes is not kind:
                 raise RecipeError(
@@ -89,9 +89,9 @@ class Recipe:
 
     def array(self) -> ArraySpec:
         """Shape and type of one stored sample."""
-        return self.encoding.spec(self._dataset().sensor)
+        return self.encoding.spec(self.dataset.sensor)
 
-    def encode(self, signal: EventArray, tally: Tally | None = None) -> NDArray[Any]:
+    def encode(self, signal: Signal, tally: Tally | None = None) -> NDArray[Any]:
         """The array of one sample: all steps, one after the other; losses are added to the tally."""
         result: Any = signal
         for _, step in self.steps:
@@ -100,11 +100,10 @@ class Recipe:
 
     def canonical(self) -> dict[str, Any]:
         """Everything that the stored bytes depend on, as plain JSON values with defaults filled in."""
-        dataset = self._dataset()
         return {
             "store_version": STORE_VERSION,
-            "dataset": {"name": dataset.name, "version": dataset.version},
-            "reader": {"name": dataset.format, "version": registry.formats[dataset.format].version},
+            "dataset": self.dataset.identity(),
+            "reader": self.dataset.readers(),
             "steps": [
                 {"name": name, "version": step.version, "parameters": dataclasses.asdict(step)}  # type: ignore[call-overload]
                 for name, step in self.steps
@@ -119,13 +118,9 @@ class Recipe:
         """sha256 of the canonical form: two recipes with the same id give the same bytes from the same files."""
         return hashlib.sha256(canonical_json(self.canonical())).hexdigest()
 
-    def _dataset(self) -> Dataset:
-        dataset: Dataset = registry.datasets[self.dataset]
-        return dataset
-
 
 def load_recipe(
-    dataset: str,
+    dataset: str | Dataset,
     recipe: str | Path | None = None,
     *,
     T: int | None = None,
@@ -135,14 +130,16 @@ def load_recipe(
 ) -> Recipe:
     """A recipe by name or path, by default the one named like the dataset, with some parameters changed.
 
-    `T` and `split_by` go to the steps that have a parameter of that name.
+    `dataset` is one, or its name, such as "dvs-gesture" or "folder:DIR". `T` and `split_by` go to the steps that
+    have a parameter of that name.
 
     Raises
     ------
     RecipeError
         When the file is missing or damaged, or names what does not exist; says what there is.
     """
-    where, text = _read(recipe or registry.datasets[dataset].name)
+    entry = find_dataset(dataset) if isinstance(dataset, str) else dataset
+    where, text = _read(recipe or entry.recipe)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -156,7 +153,7 @@ def load_recipe(
         if value is not None:
             _set_where_it_exists(where, steps, parameter, value)
     _apply(where, steps, overrides or {})
-    return _parse(where, table, dataset)
+    return _parse(where, table, entry)
 
 
 def recipe_names() -> list[str]:
@@ -177,17 +174,16 @@ def _read(recipe: str | Path) -> tuple[str, str]:
         raise RecipeError(f"recipe {recipe}: neither a readable file nor one of {', '.join(recipe_names())}") from None
 
 
-def _parse(where: str, table: dict[str, Any], dataset: str) -> Recipe:
+def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
     fields = {"dataset": str, "layout": Layout, "compression": Compression, "samples_per_shard": int}
     unknown = set(table) - {*fields, "steps"}
     if unknown:
         raise RecipeError(f"{where}: {min(unknown)}: unknown key; a recipe takes: {', '.join(fields)}, steps")
     values = {key: _check(where, key, fields[key], value) for key, value in table.items() if key != "steps"}
-    canonical_name = registry.datasets[dataset].name
-    if registry.datasets[values.pop("dataset", dataset)].name != canonical_name:
-        raise RecipeError(f"{where}: is a recipe for {table['dataset']}, not for {dataset}")
+    if values.pop("dataset", dataset.recipe) not in (dataset.recipe, dataset.recipe.replace("-", "_")):
+        raise RecipeError(f"{where}: is a recipe for {table['dataset']}, not for {dataset.name}")
     steps = tuple((step["name"], _build(where, step)) for step in table["steps"])
-    return Recipe(name=Path(where).stem, dataset=canonical_name, steps=steps, **values)
+    return Recipe(name=Path(where).stem, dataset=dataset, steps=steps, **values)
 
 
 def _build(where: str, table: Mapping[str, Any]) -> Step:

@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError
-from neurodata.signals import Sensor
+from neurodata.signals import EventArray, Sensor, Signal
 from neurodata.storage import is_file, is_folder, parse_checksum
 
 Partition = Literal["train", "validation", "test"]
@@ -62,6 +63,10 @@ class SampleRef:
         Path of the file below the dataset's root, with forward slashes.
     start_us, stop_us
         Half-open interval on the recording's clock; None is the file's own start or end.
+    item
+        Number of the sample in a file of many; None: the file is one recording.
+    format
+        Of the file; None: the dataset's.
     target
         Class index, 0-based.
     group
@@ -79,6 +84,8 @@ class SampleRef:
     group: str
     start_us: int | None = None
     stop_us: int | None = None
+    item: int | None = None
+    format: str | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -121,12 +128,13 @@ class Dataset(ABC):
     `version` is raised when samples, keys, labels or their order change for the same files.
     """
 
-    name: ClassVar[str]
+    name: str
     version: ClassVar[int]
-    title: ClassVar[str]
-    sensor: ClassVar[Sensor]
-    format: ClassVar[str]
-    classes: ClassVar[tuple[str, ...]]
+    title: str
+    sensor: Sensor
+    # The format of its recordings, unless a sample says another one.
+    format: str
+    classes: tuple[str, ...]
     sources: ClassVar[tuple[Source, ...]]
     licence: ClassVar[str]
     citation: ClassVar[str]
@@ -134,6 +142,10 @@ class Dataset(ABC):
     # Samples per partition of the default scheme in the published files.
     published_counts: ClassVar[Mapping[Partition, int]]
     default_scheme: ClassVar[str] = "official"
+    # The kind of signal that its samples are.
+    gives: type[Signal] = EventArray
+    # Where its files lie, for a dataset that is a folder of somebody's own; None for published ones.
+    own_folder: Path | None = None
     # What a left-right flip of the picture does to the class: {index: index}; empty when nothing.
     flip_classes: ClassVar[Mapping[int, int]] = {}
     # Raised when the twin's files change for the same seed and size.
@@ -162,6 +174,19 @@ class Dataset(ABC):
     @abstractmethod
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """Write a small generated look-alike in the published on-disk form: the archives, named as in `sources`."""
+
+    @property
+    def recipe(self) -> str:
+        """Name of the recipe that it is prepared by unless another one is asked for."""
+        return self.name
+
+    def identity(self) -> dict[str, Any]:
+        """What the identity of a store holds of the dataset, as JSON values."""
+        return {"name": self.name, "version": self.version}
+
+    def readers(self) -> dict[str, Any] | list[dict[str, Any]]:
+        """The formats that its samples are read by, and their versions: part of the identity of a store."""
+        return {"name": self.format, "version": registry.formats[self.format].version}
 
     def label_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
         """The files besides the recordings that samples and schemes are read from."""

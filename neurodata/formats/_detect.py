@@ -29,8 +29,10 @@ def detect(path: str | Path) -> AnyFormat:
     reasons = {candidate: candidate.sniff(head, path) for candidate in all_formats()}
     possible = [candidate for candidate, reason in reasons.items() if reason is None]
     if not possible:
-        tried = "; ".join(f"{candidate.name}: {reason}" for candidate, reason in reasons.items())
-        raise FormatError(f"{path}: no format recognises it ({tried}); if you know it, state it with format=")
+        tried = "".join(f"\n  {candidate.name}: {reason}" for candidate, reason in reasons.items())
+        raise FormatError(
+            f"{path}: no format recognises it; if you know it, state it (format=, --format). Tried:{tried}"
+        )
     likely = [candidate for candidate in possible if path.suffix.lower() in candidate.extensions]
     if len(possible) > 1 and len(likely) != 1:
         raise FormatError(f"{path}: can be {named_list(likely or possible)}; state which with format=")

@@ -111,6 +111,8 @@ class Store(StoreReader):
             message += f" with the classes {list(classes)!r}"
         if origin.partition == "validation" and origin.val is None:
             message += '; carve a part out of train with val="group:0.15" (whole groups) or val="random:0.1"'
+        if origin.partition == "test" and origin.fold is None:
+            message += "; a cross-validation makes one: fold=(0, 5) (--fold 0/5) is part 0 of 5"
         if self.head.partial:
             message += "; the store is partial"
         return message

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import groupby
 from multiprocessing import active_children
-from typing import Any
+from typing import Any, cast
 
 from neurodata import registry
 from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, StorageError
-from neurodata.formats import Recording
+from neurodata.formats import Format, Recording, open_collection
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
+from neurodata.signals import EventArray
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
 
 
@@ -149,22 +151,35 @@ class _ShardEncoder:
         return Counts(self.read, self.encoded, dict(self.dropped), dict(self.notes))
 
     def samples(self) -> Iterator[EncodedSample]:
-        path, recording = "", None
-        for ref in self.task.refs:
-            if recording is None or ref.recording != path:
-                path, recording = ref.recording, self._open(ref.recording)
-            yield self._encode(ref, recording)
+        # Samples of a file stand together: it is opened once.
+        for name, refs in groupby(self.task.refs, key=lambda ref: ref.recording):
+            of_file = list(refs)
+            if of_file[0].item is None:
+                recording = self._open(name, of_file[0])
+                for ref in of_file:
+                    yield self._encode(ref, recording.events(ref.start_us, ref.stop_us), recording.stop_us)
+            else:
+                yield from self._items(name, of_file)
 
-    def _open(self, name: str) -> Recording:
-        dataset = registry.datasets[self.task.recipe.dataset]
-        recording: Recording = registry.formats[dataset.format].open(self.task.root / name, dataset.sensor)
+    def _open(self, name: str, ref: SampleRef) -> Recording:
+        dataset = self.task.recipe.dataset
+        format: Format = registry.formats[ref.format or dataset.format]
+        recording = format.open(self.task.root / name, dataset.sensor)
         if name in self.task.first_seen:
             self.notes.update(recording.findings)
         return recording
 
-    def _encode(self, ref: SampleRef, recording: Recording) -> EncodedSample:
-        events = recording.events(ref.start_us, ref.stop_us)
-        if ref.stop_us is not None and ref.stop_us > recording.stop_us:
+    def _items(self, name: str, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
+        dataset = self.task.recipe.dataset
+        collection = open_collection(self.task.root / name, refs[0].format or dataset.format, dataset.sensor)
+        for ref in refs:
+            reading = collection.read(cast(int, ref.item))
+            events = cast(EventArray, reading.signal)
+            self.notes.update(reading.findings)
+            yield self._encode(ref, events.between(ref.start_us, ref.stop_us), events.stop_us)
+
+    def _encode(self, ref: SampleRef, events: EventArray, recording_stop_us: int) -> EncodedSample:
+        if ref.stop_us is not None and ref.stop_us > recording_stop_us:
             self.notes["clipped at the end of the recording"] += 1
         if len(events) == 0:
             self.notes["samples without events"] += 1
@@ -172,7 +187,7 @@ class _ShardEncoder:
         try:
             array = self.task.recipe.encode(events, tally)
         except EncodingError as error:
-            raise EncodingError(f"{recording.path}: sample {ref.key}: {error}") from None
+            raise EncodingError(f"{self.task.root / ref.recording}: sample {ref.key}: {error}") from None
         self.read += len(events)
         self.encoded += int(array.sum())
         self.dropped.update(tally)

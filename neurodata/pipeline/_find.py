@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurodata import registry
-from neurodata.datasets import Dataset, folder_id, sources_id
+from neurodata.datasets import folder_id, sources_id
 from neurodata.errors import NeurodataError, SourceNotFoundError, StorageError, StoreNotFoundError
 from neurodata.recipe import Recipe
 from neurodata.store import MANIFEST, StoreReader
@@ -26,7 +25,7 @@ def find_stores(recipe: Recipe, roots: Iterable[Path]) -> FoundStores:
     by_source: dict[str, StoreReader] = {}
     damaged: dict[Path, NeurodataError] = {}
     for root in roots:
-        for folder in _candidates(root / "stores" / recipe.dataset, recipe.recipe_id[:12]):
+        for folder in _candidates(root / "stores" / recipe.dataset.name, recipe.recipe_id[:12]):
             try:
                 store = StoreReader(folder)
             except NeurodataError as error:
@@ -104,7 +103,7 @@ def _published_is_damaged(found: FoundStores, recipe: Recipe) -> bool:
 
 def _source_id(recipe: Recipe, folder: Path) -> str:
     """Identity of the dataset's files in a folder, as preparing from it would record it."""
-    dataset: Dataset = registry.datasets[recipe.dataset]
+    dataset = recipe.dataset
     try:
         root = dataset.find_root(folder)
     except SourceNotFoundError:
@@ -122,7 +121,7 @@ def _several(fitting: Sequence[StoreReader]) -> str:
 
 def _none(found: FoundStores, recipe: Recipe, command: str) -> str:
     identity = f"{recipe.name} {recipe.recipe_id[:12]}"
-    message = f"no finished store of {recipe.dataset} by this recipe ({identity}); prepare it with\n  {command}"
+    message = f"no finished store of {recipe.dataset.name} by this recipe ({identity}); prepare it with\n  {command}"
     if found.stores:
         listed = "\n".join(f"  {store.path} ({_what_to_ask(store)})" for store in found.stores)
         message += f"\nnot asked for, but there:\n{listed}"

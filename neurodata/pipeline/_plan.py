@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from neurodata import registry
 from neurodata.datasets import PARTITIONS, Dataset, Located, SampleRef, Scheme, folder_id
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
@@ -95,7 +94,7 @@ class Plan:
 
 def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> Plan:
     """List the samples, order them, and fix the store's identity; reads labels and, for a folder, hashes files."""
-    dataset: Dataset = registry.datasets[recipe.dataset]
+    dataset = recipe.dataset
     samples = dataset.samples(located.root)
     schemes = dataset.schemes(located.root, samples)
     default = schemes[dataset.default_scheme]

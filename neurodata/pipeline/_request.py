@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurodata import registry
 from neurodata.datasets import Dataset, Twin, availability, locate, sources_id
 from neurodata.errors import RecipeError
 from neurodata.pipeline._build import MakeExecutor, build_store
@@ -47,7 +46,7 @@ class Preview:
 
 
 def source_request(
-    dataset: str,
+    dataset: Dataset,
     source: str | Path | None = None,
     twin: bool = False,
     twin_size: int | None = None,
@@ -58,20 +57,28 @@ def source_request(
     Raises
     ------
     RecipeError
-        When both a folder and a twin are asked for, a size without a twin, or one too small to hold every class.
+        When both a folder and a twin are asked for, a size without a twin, or one too small to hold every class;
+        or either of a dataset that is a folder itself.
     """
+    if dataset.own_folder is not None:
+        if source is not None or twin:
+            raise RecipeError(
+                f"{dataset.name}: the folder {dataset.own_folder} is the source: leave --source and --twin out"
+            )
+        return SourceRequest(dataset.own_folder)
     if source is not None and twin:
         raise RecipeError("a source folder and a twin exclude each other: give --source or --twin")
     if not twin:
         if twin_size is not None:
             raise RecipeError(f"twin size {twin_size}, but no twin was asked for: add --twin (twin=True)")
         return SourceRequest(None if source is None else Path(source))
-    entry: Dataset = registry.datasets[dataset]
-    size = entry.twin_size if twin_size is None else twin_size
-    if not isinstance(size, int) or size < len(entry.classes):
-        raise RecipeError(f"twin of {dataset}: {size!r} samples; expected at least {len(entry.classes)}, one a class")
+    size = dataset.twin_size if twin_size is None else twin_size
+    if not isinstance(size, int) or size < len(dataset.classes):
+        raise RecipeError(
+            f"twin of {dataset.name}: {size!r} samples; expected at least {len(dataset.classes)}, one a class"
+        )
     if not isinstance(twin_seed, int) or twin_seed < 0:
-        raise RecipeError(f"twin of {dataset}: seed {twin_seed!r}; expected an integer from 0 on")
+        raise RecipeError(f"twin of {dataset.name}: seed {twin_seed!r}; expected an integer from 0 on")
     return SourceRequest(twin=Twin(size, twin_seed))
 
 
@@ -93,7 +100,7 @@ def prepare_recipe(
         When files are missing or damaged, or the store cannot be written; what was finished is kept.
     """
     root = cache_root(cache)
-    dataset: Dataset = registry.datasets[recipe.dataset]
+    dataset = recipe.dataset
     published = request == SourceRequest()
     # The identity of published files is known without having them.
     if published and not force and (path := _finished(recipe, sources_id(dataset.sources), root)):
@@ -108,7 +115,7 @@ def prepare_recipe(
 
 def preview(recipe: Recipe, request: SourceRequest, cache: str | Path | None = None) -> Preview:
     """What `prepare_recipe` would work with; fetches and writes nothing."""
-    dataset: Dataset = registry.datasets[recipe.dataset]
+    dataset = recipe.dataset
     root = cache_root(cache)
     if request.twin is not None:
         files = f"a generated look-alike of {request.twin.size} samples (seed {request.twin.seed})"

@@ -27,7 +27,9 @@ def test_paths_may_be_text(tmp_path: Path) -> None:
 def test_an_unrecognised_file_is_refused_with_every_formats_reason(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("these are no events")
-    with pytest.raises(FormatError, match=r"notes\.txt: no format .*aedat31: does not begin.*nmnist: 19 bytes are not"):
+    with pytest.raises(
+        FormatError, match=r"(?s)notes\.txt: no format .*aedat31: does not begin.*nmnist: 19 bytes are not"
+    ):
         open_recording(path)
 
 

@@ -1,0 +1,150 @@
+"""Which recordings of a folder are samples, and of what class: told by its sub-folders, or by a labels file."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from neurodata.datasets._contract import PARTITIONS, Partition, read_lines
+from neurodata.errors import FormatError, SourceNotFoundError
+from neurodata.storage import is_file
+
+COLUMNS = ("path", "start_us", "end_us", "label", "group", "split", "item")
+SPLIT_NAMES: dict[str, Partition] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+TIME = re.compile(r"-?\d{1,18}", re.ASCII)  # 30,000 years, and fits int64
+
+
+class Row(NamedTuple):
+    """One recording, or an interval of one, or one sample of a file of many.
+
+    `label` is None where only the file itself can tell; `split` is None where nothing does.
+    """
+
+    path: str  # below the folder, with forward slashes
+    label: str | None
+    group: str = ""
+    split: Partition | None = None
+    start_us: int | None = None
+    stop_us: int | None = None
+    item: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Stable name of the sample."""
+        interval = "" if self.start_us is self.stop_us is None else f":{_text(self.start_us)}-{_text(self.stop_us)}"
+        return f"{self.path}{interval}{'' if self.item is None else f'#{self.item}'}"
+
+
+def _text(time_us: int | None) -> str:
+    return "" if time_us is None else str(time_us)
+
+
+def tree_rows(folder: Path, extensions: Sequence[str] | None) -> list[Row]:
+    """One row a file below the folder, in the order of paths; hidden files and folders are left out.
+
+    Sub-folders are classes. Where all of them are named as splits (train, validation or val, test), those below
+    them are. Files directly in the folder (or in a split) have no label.
+
+    Parameters
+    ----------
+    extensions
+        Files with one of these only; None: all.
+    """
+    rows = []
+    tops = {child.name for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")}
+    has_splits = bool(tops) and all(name.lower() in SPLIT_NAMES for name in tops)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") for part in parts):
+            continue
+        if extensions is not None and path.suffix.lower() not in extensions:
+            continue
+        split = SPLIT_NAMES[parts[0].lower()] if has_splits and len(parts) > 1 else None
+        above = parts[1:-1] if split else parts[:-1]
+        rows.append(Row("/".join(parts), above[0] if above else None, split=split))
+    return rows
+
+
+def labelled_rows(labels: Path, folder: Path) -> list[Row]:
+    """The rows of a labels file: CSV with a header, columns path and label, and any of start_us, end_us, group,
+    split (train, validation or val, test; for all rows or for none) and item (of a file of many samples).
+
+    Raises
+    ------
+    SourceNotFoundError
+        When the labels file or a recording is missing.
+    FormatError
+        When a row is damaged, stands twice, or points out of the folder; names file and line.
+    """
+    reader = csv.reader(read_lines(labels), skipinitialspace=True)
+    rows: list[Row] = []
+    lines_of: dict[str, int] = {}
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not {"path", "label"} <= set(header) <= set(COLUMNS) or len(set(header)) != len(header):
+            raise FormatError(
+                f"{labels}: line 1 is {','.join(header)!r}; expected a header with path and label, "
+                f"and any of {', '.join(COLUMNS)}"
+            )
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            where = f"{labels}: line {reader.line_num}"
+            if len(cells) != len(header):
+                raise FormatError(f"{where} has {len(cells)} cells; the header has {len(header)}")
+            row = _row(where, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}, folder)
+            if row.key in lines_of:
+                raise FormatError(f"{where} names {row.key} again, as line {lines_of[row.key]} does; take it out")
+            lines_of[row.key] = reader.line_num
+            rows.append(row)
+    except csv.Error as error:
+        raise FormatError(f"{labels}: line {reader.line_num}: {error}; expected CSV") from error
+    if not rows:
+        raise FormatError(f"{labels}: no rows below the header; expected one for each sample")
+    if len({row.split is None for row in rows}) == 2:
+        first = next(row for row in rows if row.split is None)
+        raise FormatError(f"{labels}: line {lines_of[first.key]} has no split, others have: state it for all or none")
+    return rows
+
+
+def _row(where: str, cells: dict[str, str], folder: Path) -> Row:
+    path, label, split = cells["path"], cells["label"], cells.get("split", "")
+    place = PurePosixPath(path)
+    if not path or place.is_absolute() or ".." in place.parts or Path(path).is_absolute():
+        raise FormatError(f"{where}: path is {path!r}; expected a file below {folder}, without '..'")
+    if not is_file(folder / path):
+        raise SourceNotFoundError(f"{where}: {folder / path} is missing; correct the path, or take the row out")
+    if not label:
+        raise FormatError(f"{where}: the label is empty; expected the name of a class")
+    if split and split.lower() not in SPLIT_NAMES:
+        raise FormatError(f"{where}: split is {split!r}; expected {', '.join(PARTITIONS)}")
+    start_us, stop_us = _time(where, cells, "start_us"), _time(where, cells, "end_us")
+    if start_us is not None and stop_us is not None and start_us >= stop_us:
+        raise FormatError(f"{where}: from {start_us} to {stop_us} us is no interval: it ends before it starts")
+    item = cells.get("item") or None
+    return Row(place.as_posix(), label, cells.get("group", ""), SPLIT_NAMES.get(split.lower()), start_us, stop_us, item)
+
+
+def _time(where: str, cells: dict[str, str], name: str) -> int | None:
+    text = cells.get(name, "")
+    if text and not TIME.fullmatch(text):
+        raise FormatError(f"{where}: {name} is {text!r}; expected whole microseconds, or nothing")
+    return int(text) if text else None
+
+
+def ordered_classes(labels: Iterator[str]) -> tuple[str, ...]:
+    """The different labels: as numbers where all are whole numbers ("2" before "10"), else by alphabet."""
+    names = set(labels)
+    numeric = all(re.fullmatch(r"-?\d{1,18}", name, re.ASCII) for name in names)
+    return tuple(sorted(names, key=lambda name: (int(name) if numeric else 0, name)))

@@ -1,0 +1,189 @@
+"""Anyone's own recordings: sub-folders or a labels file, any format, through the whole pipeline."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neurodata
+from neurodata.datasets import find_dataset
+from neurodata.encodings.event_frame import reference
+from neurodata.errors import FormatError, NeurodataError, RecipeError, SourceNotFoundError
+from neurodata.signals import EventArray, Sensor
+
+SENSOR = Sensor(20, 16)
+
+
+def events(seed: int, n: int = 200) -> EventArray:
+    rng = np.random.default_rng(seed)
+    return EventArray(
+        t=np.cumsum(rng.integers(0, 50, n)).astype(np.int64),
+        x=rng.integers(0, SENSOR.width, n).astype(np.uint16),
+        y=rng.integers(0, SENSOR.height, n).astype(np.uint16),
+        p=rng.integers(0, 2, n).astype(bool),
+        sensor=SENSOR,
+    )
+
+
+def write_tree(folder: Path, *paths: str) -> Path:
+    for seed, path in enumerate(paths):
+        neurodata.write(events(seed), folder / path)
+    return folder
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """Two classes in three formats; classes are numbers, to be ordered as such."""
+    return write_tree(tmp_path / "mine", "2/a.es", "2/b.csv", "10/c.es", "10/deep/d.dat", "2/e.es", "10/f.es")
+
+
+def labels_file(folder: Path, text: str) -> Path:
+    path = folder / "labels.csv"
+    path.write_text(text)
+    return path
+
+
+def test_sub_folders_are_classes_and_any_format_becomes_frames(mine: Path) -> None:
+    store = neurodata.prepare(f"folder:{mine}", T=4)
+    assert store.head.classes == ("2", "10")
+    assert store.head.sensor == SENSOR
+    found = {
+        key: (int(target), store.read(k))
+        for k, (key, target) in enumerate(zip(store.table.keys, store.table.targets, strict=True))
+    }
+    assert {key: target for key, (target, _) in found.items()} == {
+        "2/a.es": 0, "2/b.csv": 0, "2/e.es": 0, "10/c.es": 1, "10/deep/d.dat": 1, "10/f.es": 1,
+    }  # fmt: skip
+    for key, (_, frames) in found.items():
+        np.testing.assert_array_equal(frames, reference(neurodata.read(mine / key), 4, "count"))
+    assert store.counts.read == store.counts.encoded == 6 * 200
+
+
+def test_the_store_is_found_again_and_a_moved_folder_gives_the_same_bytes(mine: Path, tmp_path: Path) -> None:
+    store = neurodata.prepare(f"folder:{mine}", T=4)
+    assert len(neurodata.load(f"folder:{mine}", T=4)) == 6
+    moved = Path(shutil.copytree(mine, tmp_path / "elsewhere" / "mine"))
+    again = neurodata.prepare(f"folder:{moved}", T=4, cache=tmp_path / "other-cache")
+    assert again.path.name == store.path.name
+    assert (again.path / "manifest.json").read_bytes() == (store.path / "manifest.json").read_bytes()
+    neurodata.write(events(99), mine / "2/a.es")
+    with pytest.raises(NeurodataError, match=rf"neurodata prepare folder:{mine} --T 4"):
+        neurodata.load(f"folder:{mine}", T=4)
+
+
+def test_folders_named_as_splits_split(tmp_path: Path) -> None:
+    write_tree(tmp_path / "a", "Train/x/1.es", "Train/y/2.es", "val/x/3.es", "test/y/4.es")
+    dataset = f"folder:{tmp_path / 'a'}"
+    neurodata.prepare(dataset, T=2)
+    keys = {part: neurodata.load(dataset, T=2, split=part).keys for part in ("train", "validation", "test")}
+    assert {part: sorted(found) for part, found in keys.items()} == {
+        "train": ["Train/x/1.es", "Train/y/2.es"], "validation": ["val/x/3.es"], "test": ["test/y/4.es"],
+    }  # fmt: skip
+
+
+def test_hidden_files_and_folders_are_no_recordings(mine: Path) -> None:
+    (mine / "2" / ".DS_Store").write_bytes(b"x")
+    (mine / ".git").mkdir()
+    (mine / ".git" / "config").write_bytes(b"x")
+    assert len(find_dataset(f"folder:{mine}").samples(mine)) == 6
+
+
+def test_a_labels_file_tells_intervals_groups_and_splits(mine: Path, tmp_path: Path) -> None:
+    labels = labels_file(
+        tmp_path,
+        "path,start_us,end_us,label,group,split\n"
+        "2/a.es,0,1000,wave,ann,train\n"
+        "2/a.es,1000,2000,clap,ann,train\n"
+        '\n2/b.csv,,3000,"wave",bob,val\n'
+        "10/c.es,500,,clap,eve,test\n",
+    )
+    store = neurodata.prepare(f"folder:{mine}", T=2, labels=labels)
+    assert store.head.classes == ("clap", "wave")
+    rows = dict(zip(store.table.keys, zip(store.table.targets, store.table.groups, strict=True), strict=True))
+    assert rows == {
+        "2/a.es:0-1000": (1, "ann"),
+        "2/a.es:1000-2000": (0, "ann"),
+        "2/b.csv:-3000": (1, "bob"),
+        "10/c.es:500-": (0, "eve"),
+    }
+    index = store.table.keys.index("2/a.es:1000-2000")
+    part = neurodata.read(mine / "2/a.es", start_us=1000, stop_us=2000)
+    np.testing.assert_array_equal(store.read(index), reference(part, 2, "count"))
+    assert neurodata.load(f"folder:{mine}", T=2, labels=labels, split="test").groups == ("eve",)
+
+
+def test_other_labels_make_another_store(mine: Path, tmp_path: Path) -> None:
+    first = neurodata.prepare(f"folder:{mine}", T=2, labels=labels_file(tmp_path, "path,label\n2/a.es,x\n2/b.csv,y\n"))
+    second = neurodata.prepare(f"folder:{mine}", T=2, labels=labels_file(tmp_path, "path,label\n2/a.es,y\n2/b.csv,x\n"))
+    assert first.path != second.path
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", r"line 1 is ''; expected a header with path and label"),
+        ("path,class\n2/a.es,1\n", r"line 1 is 'path,class'"),
+        ("path,label\n", r"no rows below the header"),
+        ("path,label\n2/a.es,x\n2/gone.es,y\n", r"line 3: .*2/gone\.es is missing"),
+        ("path,label\n../mine/2/a.es,x\n", r"line 2: path is '\.\./mine/2/a\.es'; expected a file below"),
+        ("path,label\n/etc/passwd,x\n", r"line 2: path is '/etc/passwd'"),
+        ("path,label\n2/a.es\n", r"line 2 has 1 cells; the header has 2"),
+        ("path,label\n2/a.es,\n", r"line 2: the label is empty"),
+        ("path,label\n2/a.es,x\n2/a.es,x\n", r"line 3 names 2/a\.es again, as line 2 does"),
+        ("path,label,split\n2/a.es,x,dev\n", r"line 2: split is 'dev'; expected train, validation, test"),
+        ("path,label,split\n2/a.es,x,train\n2/b.csv,x,\n", r"line 3 has no split, others have"),
+        ("path,label,start_us\n2/a.es,x,1.5\n", r"line 2: start_us is '1\.5'; expected whole microseconds"),
+        ("path,label,start_us,end_us\n2/a.es,x,9,9\n", r"line 2: from 9 to 9 us is no interval"),
+        ("path,label,item\n2/a.es,x,3\n", r"2/a\.es holds one recording, but its row names item 3"),
+        ('path,label\n"2/a.es,x\n', r"line 2: unexpected end|line 2 has 1 cells"),
+    ],
+)
+def test_damaged_labels_are_named_by_line(mine: Path, tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(NeurodataError, match=reason):
+        find_dataset(f"folder:{mine}", labels=labels_file(tmp_path, text))
+
+
+def test_what_is_no_recording_is_refused_with_the_ways_out(mine: Path) -> None:
+    (mine / "2" / "notes.md").write_text("read me\n")
+    with pytest.raises(FormatError, match=r"(?s)notes\.md: no format recognises it.*--format NAME.*--labels FILE"):
+        find_dataset(f"folder:{mine}")
+    assert [ref.key for ref in find_dataset(f"folder:{mine}", format="dat").samples(mine)] == ["10/deep/d.dat"]
+
+
+def test_recordings_without_a_class_are_refused(mine: Path) -> None:
+    neurodata.write(events(0), mine / "loose.es")
+    with pytest.raises(FormatError, match=r"loose\.es has no class: put recordings into sub-folders"):
+        find_dataset(f"folder:{mine}")
+
+
+def test_the_sensor_is_the_common_one_or_stated(mine: Path) -> None:
+    wide = EventArray.empty(Sensor(40, 16))
+    neurodata.write(wide, mine / "2/wide.aedat4")
+    with pytest.raises(FormatError, match=r"different sensors \(.*b\.csv 20x16x2, wide\.aedat4 40x16x2\).*--sensor"):
+        find_dataset(f"folder:{mine}")
+    assert find_dataset(f"folder:{mine}", sensor=Sensor(40, 16)).sensor == Sensor(40, 16)
+    with pytest.raises(FormatError, match="lies off the sensor 10x10x2"):
+        neurodata.prepare(f"folder:{mine}", T=2, sensor=Sensor(10, 10))
+
+
+def test_what_makes_no_sense_is_refused(mine: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceNotFoundError, match="empty: no recordings below it"):
+        find_dataset(f"folder:{tmp_path / 'empty'}")
+    with pytest.raises(SourceNotFoundError, match="nothing: no such folder"):
+        find_dataset(f"folder:{tmp_path / 'nothing'}")
+    with pytest.raises(RecipeError, match=r"n-mnist: labels, format and sensor are stated for folder:DIR only"):
+        find_dataset("n-mnist", format="nmnist")
+    for wrong in ({"twin": True}, {"source": mine}):
+        with pytest.raises(RecipeError, match="leave --source and --twin out"):
+            neurodata.prepare(f"folder:{mine}", T=2, **wrong)
+
+
+def test_a_damaged_recording_is_named(mine: Path) -> None:
+    path = mine / "10" / "deep" / "d.dat"
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(FormatError, match=r"d\.dat: byte \d+"):
+        neurodata.prepare(f"folder:{mine}", T=2)
