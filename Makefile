@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test check format lint types wheel-check benchmarks clean
+.PHONY: demo test fuzz check format lint types wheel-check benchmarks clean
 
 demo: $(VENV)/.demo  ## prepare a generated look-alike of DVS Gesture, train a spiking network on it
 	$(BIN)/neurodata prepare dvs-gesture --T 16 --twin
@@ -12,6 +12,9 @@ demo: $(VENV)/.demo  ## prepare a generated look-alike of DVS Gesture, train a s
 
 test: $(VENV)/.test  ## the whole suite
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/.test  ## damaged files of every format, by the thousand
+	$(BIN)/python -m tests.formats.fuzz
 
 check: $(VENV)/.test lint types test  ## formatting, lint, types, tests
 

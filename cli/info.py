@@ -8,17 +8,24 @@ from typing import Annotated, Any
 import typer
 
 from .console import print_json
-from .options import FormatOption, JsonOption, SensorOption, parse_sensor
+from .describe import describe_file
+from .options import FormatOption, ItemOption, JsonOption, SensorOption, parse_sensor
 from .prepare import store_facts
 
 
 def info(
-    target: Annotated[str, typer.Argument(help="A dataset, a recording (file) or a store (folder).")],
+    target: Annotated[
+        str, typer.Argument(help="A dataset, a file (recording, sound, clip, point cloud ...) or a store.")
+    ],
     format: FormatOption = None,
     sensor: SensorOption = None,
+    item: ItemOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Describe a dataset, a recording or a store.
+    """Describe a dataset, a file of any readable format, or a store.
+
+    Of a recording: how many events and when, whether they are in order and on the sensor, their rate over time and
+    where they are. Of a file of many samples: how many of which class; --item looks at one.
 
     Examples:
 
@@ -33,12 +40,13 @@ def info(
     from neurodata.storage import is_file, is_folder
 
     path = Path(target)
+    pictures: list[str] = []
     if target in registry.datasets:
         facts = _dataset_facts(target)
     elif is_folder(path):
         facts = _store_facts(path)
     elif is_file(path):
-        facts = _recording_facts(path, format, sensor)
+        facts, pictures = describe_file(path, format, parse_sensor(sensor), item)
     else:
         known = ", ".join(registry.datasets)
         raise SourceNotFoundError(f"{target}: no such file or folder, nor a dataset ({known})")
@@ -48,6 +56,7 @@ def info(
         width = max(map(len, facts))
         for name, value in facts.items():
             print(f"{name:<{width}}  {_text(value, ' ' * (width + 2))}")
+        print("\n".join(["", *pictures]) if pictures else "", end="\n" if pictures else "")
 
 
 def _dataset_facts(name: str) -> dict[str, Any]:
@@ -83,26 +92,6 @@ def _store_facts(path: Path) -> dict[str, Any]:
     return {"store": str(path)} | store_facts(store) | {"schemes": schemes, "recipe": dict(store.head.recipe)}
 
 
-def _recording_facts(path: Path, format: str | None, sensor: str | None) -> dict[str, Any]:
-    import neurodata
-
-    recording = neurodata.open_recording(path, format=format, sensor=parse_sensor(sensor))
-    n_on = sum(int(packet.p.sum()) for packet in recording.packets(1_000_000))
-    duration_s = (recording.stop_us - recording.start_us) / 1e6
-    return {
-        "file": str(path),
-        "format": recording.format,
-        "sensor": str(recording.sensor),
-        "events": recording.n_events,
-        "start_us": recording.start_us,
-        "stop_us": recording.stop_us,
-        "duration_s": round(duration_s, 6),
-        "events_per_s": round(recording.n_events / duration_s) if duration_s else None,
-        "on_fraction": round(n_on / recording.n_events, 4) if recording.n_events else None,
-        "findings": dict(recording.findings),
-    }
-
-
 def _text(value: Any, indent: str) -> str:
     if value in ({}, [], None):
         return "none"
@@ -110,4 +99,8 @@ def _text(value: Any, indent: str) -> str:
         value = [f"{name}: {inner}" for name, inner in value.items()]
     if isinstance(value, list):
         return ", ".join(map(str, value)) if len(str(value)) < 90 else f"\n{indent}".join(map(str, value))
+    if isinstance(value, tuple):
+        return " to ".join(map(str, value))
+    if isinstance(value, int):
+        return f"{value:,}"
     return str(value).replace("\n", f"\n{indent}")

@@ -95,6 +95,9 @@ FormatOption = Annotated[
 SensorOption = Annotated[
     str | None, typer.Option("--sensor", metavar="WxH", help="Pixels of the sensor, where the file does not tell.")
 ]
+ItemOption = Annotated[
+    str | None, typer.Option("--item", metavar="KEY", help="One sample of a file of many: its key or number.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

@@ -118,6 +118,11 @@ def test_info_describes_datasets_recordings_and_stores(source: Path, store: Path
     assert "CC BY 4.0" in run("info", "dvs-gesture").stdout
     recording = json.loads(run("info", source / "user01_led.aedat", "--json").stdout)
     assert (recording["format"], recording["events"], recording["sensor"]) == ("aedat31", 4400, "128x128x2")
+    assert recording["order"] == "times never go back"
+    assert 0 <= recording["x_range"][0] <= recording["x_range"][1] < 128
+    pictured = run("info", source / "user01_led.aedat").stdout
+    assert "events over time (" in pictured
+    assert "█" in pictured
     facts = json.loads(run("info", store, "--json").stdout)
     assert facts["schemes"]["official"] == {"train": 22, "validation": 0, "test": 11}
 

@@ -10,21 +10,11 @@ import numpy as np
 import pytest
 
 from neurodata.errors import FormatError, SourceNotFoundError, StorageError
-from neurodata.formats import CollectionFormat, Reading, detect
+from neurodata.formats import CollectionFormat, detect
 from neurodata.signals import EventArray
 from tests.formats.mutations import mutations
+from tests.formats.outcomes import collection_outcome
 from tests.signal_arrays import arrays_of
-
-
-def outcome(format: CollectionFormat, path: Path) -> list[Reading] | FormatError:
-    """All samples of a file, or the error that says what is wrong with it."""
-    try:
-        collection = format.open(path, None)
-        readings = list(collection.readings())
-    except FormatError as error:
-        return error
-    assert len(readings) == len(collection.keys)
-    return readings
 
 
 class CollectionContract:
@@ -81,5 +71,5 @@ class CollectionContract:
         damaged = [content[:length] for length in range(0, len(content), step)]
         for mutant in [*damaged, *mutations(content, n=100, seed=1)]:
             path.write_bytes(mutant)
-            found = outcome(format, path)
+            found = collection_outcome(format, path)
             assert not isinstance(found, FormatError) or path.name in str(found)

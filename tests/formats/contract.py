@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from neurodata.errors import FormatError, NeurodataError, SourceNotFoundError, StorageError
 from neurodata.formats import Format, open_recording, read
 from neurodata.signals import EventArray, Sensor
-from tests.formats.mutations import mutations, outcome
+from tests.formats.mutations import mutations
+from tests.formats.outcomes import outcome
 from tests.strategies import event_arrays
 
 SENSOR = Sensor(34, 34)

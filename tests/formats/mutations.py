@@ -1,6 +1,6 @@
-"""Damaged files: seeded mutations of good ones, and what a reader makes of them.
+"""Damaged files: seeded mutations of good ones.
 
-`python -m tests.formats.mutations FORMAT FILE N` reads N mutants of a file, for runs with other settings of Numba.
+`python -m tests.formats.mutations FORMAT FILE N SEED` reads N mutants of a file, in a process of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from neurodata import registry
-from neurodata.errors import FormatError
-from neurodata.formats import Format
-from neurodata.signals import EventArray, Sensor
+from tests.formats.outcomes import any_outcome
 
 
 def mutations(content: bytes, n: int, seed: int) -> Iterator[bytes]:
@@ -40,24 +38,11 @@ def mutations(content: bytes, n: int, seed: int) -> Iterator[bytes]:
         yield bytes(mutant)
 
 
-def outcome(format: Format, path: Path, sensor: Sensor | None) -> EventArray | FormatError:
-    """The events of a file, read whole and in packets, or the error that says what is wrong with it."""
-    try:
-        recording = format.open(path, sensor)
-    except FormatError as error:
-        return error
-    events = recording.events()
-    assert events == format.open(path, sensor, keep=True).events()
-    pieces = list(recording.packets(17))
-    assert sum(len(piece) for piece in pieces) == len(events) == recording.n_events
-    return events
-
-
 if __name__ == "__main__":
-    name, file, count = sys.argv[1:]
+    name, file, count, seed = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / Path(file).name
-        for mutated in mutations(Path(file).read_bytes(), int(count), seed=2):
+        for mutated in mutations(Path(file).read_bytes(), int(count), int(seed)):
             target.write_bytes(mutated)
-            outcome(registry.formats[name], target, None)
+            any_outcome(registry.formats[name], target)
     print("read", count)

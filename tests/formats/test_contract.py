@@ -39,7 +39,7 @@ class TestEveryFormat(FormatContract):
     def test_kernels_stay_inside_their_arrays_on_damaged_files(self, format: Format, tmp_path: Path) -> None:
         path = self.write(format, recorded(60), tmp_path)
         environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-        command = [sys.executable, "-m", "tests.formats.mutations", format.name, str(path), "300"]
+        command = [sys.executable, "-m", "tests.formats.mutations", format.name, str(path), "300", "2"]
         result = subprocess.run(
             command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
         )
