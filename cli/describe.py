@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 Facts = dict[str, Any]
 PICTURE_COLUMNS = 48
+EVENTS_PER_PACKET = 1 << 20
 
 
 def describe_file(path: Path, format: str | None, sensor: Sensor | None, item: str | None) -> tuple[Facts, list[str]]:
     """Facts as JSON values, and lines of pictures (none for what is no recording of events)."""
     from neurodata import registry
+    from neurodata.errors import UntoldSensorError
     from neurodata.formats import CollectionFormat, SignalFormat, detect, open_collection, open_recording
+    from neurodata.report import survey_recording
+    from neurodata.signals import Sensor
 
     found = detect(path) if format is None else registry.formats[format]
     facts: Facts = {"file": str(path), "format": found.name}
@@ -28,13 +32,29 @@ def describe_file(path: Path, format: str | None, sensor: Sensor | None, item: s
         return facts | {"holds": found.gives.__name__} | dict(found.describe(path)), []
     if isinstance(found, CollectionFormat) and item is None:
         return facts | _collection_facts(open_collection(path, found.name, sensor), found.gives), []
-    recording = open_recording(path, found.name, sensor, item=_number_or_key(item))
-    from neurodata.report import survey_recording
+    key = _number_or_key(item)
+    untold: Facts = {}
+    try:
+        recording = open_recording(path, found.name, sensor, item=key)
+    except UntoldSensorError:
+        # Its pictures are drawn on the smallest grid that holds the events; the fact says that this is no answer.
+        smallest = _smallest_sensor(open_recording(path, found.name, Sensor(65536, 65536), item=key))
+        recording = open_recording(path, found.name, smallest, item=key)
+        untold = {"sensor": f"not told: state it with --sensor; these events need {smallest.width}x{smallest.height}"}
 
     # A character is twice as high as it is wide.
     rows = PICTURE_COLUMNS * recording.sensor.height // recording.sensor.width // 2
     survey = survey_recording(recording, columns=PICTURE_COLUMNS, rows=min(max(rows, 1), PICTURE_COLUMNS))
-    return facts | _recording_facts(recording, survey), _pictures(recording, survey)
+    return facts | _recording_facts(recording, survey) | untold, _pictures(recording, survey)
+
+
+def _smallest_sensor(recording: Recording) -> Sensor:
+    from neurodata.signals import Sensor
+
+    width, height = 1, 1
+    for events in recording.packets(EVENTS_PER_PACKET):
+        width, height = max(width, int(events.x.max()) + 1), max(height, int(events.y.max()) + 1)
+    return Sensor(width, height)
 
 
 def _number_or_key(item: str | None) -> int | str | None:

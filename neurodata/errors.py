@@ -12,6 +12,10 @@ class FormatError(NeurodataError, ValueError):
     """A file does not hold what its format says: truncated, damaged, or of another kind."""
 
 
+class UntoldSensorError(FormatError):
+    """A file does not tell the pixel grid of its events, and none was stated (sensor=, --sensor)."""
+
+
 class SignalError(NeurodataError, ValueError):
     """Arrays do not form a valid signal (lengths, types, order in time, coordinates off the sensor)."""
 

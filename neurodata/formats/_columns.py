@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import FormatError
+from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, CURSOR, BlockRecording, Columns, Decoding
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import survey
@@ -129,9 +129,9 @@ def _off_sensor(path: Path, reader: Reader, events: Columns, first: int, sensor:
     )
 
 
-def not_told(path: Path) -> FormatError:
+def not_told(path: Path) -> UntoldSensorError:
     """The error for a container that does not tell its sensor."""
-    return FormatError(f"{path}: the file does not tell its sensor: state it, as in sensor=Sensor(128, 128)")
+    return UntoldSensorError(f"{path}: the file does not tell its sensor: state it, as in sensor=Sensor(128, 128)")
 
 
 def require_types(path: Path, types: dict[str, np.dtype[Any]]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import FormatError
+from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._blocks import BlockRecording, Decoding
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import open_blocks
@@ -118,9 +118,9 @@ def open_words(
 
 
 def stated_sensor(path: Path, header: Header) -> Sensor:
-    """The header's sensor; FormatError when it names none."""
+    """The header's sensor; UntoldSensorError when it names none."""
     if (sensor := header.sensor) is None:
-        raise FormatError(f"{path}: the header names no size; state the sensor, as in sensor=Sensor(1280, 720)")
+        raise UntoldSensorError(f"{path}: the header names no size; state the sensor, as in sensor=Sensor(1280, 720)")
     return sensor
 
 

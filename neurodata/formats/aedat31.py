@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurodata.errors import FormatError
+from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._aedat31_packets import DECODING, packet
 from neurodata.formats._blocks import BlockRecording
 from neurodata.formats._contract import Format
@@ -96,7 +96,7 @@ def _named_sensor(path: Path, header: bytes) -> Sensor:
     if sizes and all(1 <= int(size) <= 65536 for size in sizes.groups()):
         return Sensor(int(sizes[1]), int(sizes[2]))
     found = f"names the source {name!r}" if line else "has no #Source line"
-    raise FormatError(
+    raise UntoldSensorError(
         f"{path}: the header {found}; known are {', '.join(CHIPS)}: state the sensor, as in sensor=Sensor(128, 128)"
     )
 

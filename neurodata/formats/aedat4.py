@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
-from neurodata.errors import FormatError
+from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._aedat4_index import index_packets
 from neurodata.formats._aedat4_packets import GET_AGAIN, LZ4, NONE, ZSTD_HIGH, packet
 from neurodata.formats._blocks import BlockRecording
@@ -71,7 +71,7 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> B
             raise FormatError(f"{path}: no event stream; the header lists {listed or 'no stream at all'}")
         sensor = sensor or event_streams[0].sensor
         if sensor is None:
-            raise FormatError(f"{path}: the header names no sensor size: state it, as in sensor=Sensor(346, 260)")
+            raise UntoldSensorError(f"{path}: the header names no sensor size: state it, as in sensor=Sensor(346, 260)")
         types = {number: stream.type for number, stream in streams.items()}
         stop = table_at if first <= table_at <= file.size_bytes else file.size_bytes
         return index_packets(file, first, stop, types, compression, sensor, keep)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import FormatError
+from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._blocks import BlockRecording
 from neurodata.formats._contract import Format
 from neurodata.formats._csv_layout import HEAD_BYTES, Head, Layout, parse_head, readings
@@ -90,7 +90,7 @@ def _head(path: Path) -> Head:
 def _opened(path: Path, name: str, found: Head, layout: Layout, sensor: Sensor | None, keep: bool) -> BlockRecording:
     sensor = sensor or found.sensor
     if sensor is None:
-        raise FormatError(
+        raise UntoldSensorError(
             f"{path}: the text does not tell its sensor: state it, as in sensor=Sensor(240, 180), "
             "or put a line '# sensor: 240x180' first"
         )

@@ -120,6 +120,11 @@ def test_info_describes_datasets_recordings_and_stores(source: Path, store: Path
     assert (recording["format"], recording["events"], recording["sensor"]) == ("aedat31", 4400, "128x128x2")
     assert recording["order"] == "times never go back"
     assert 0 <= recording["x_range"][0] <= recording["x_range"][1] < 128
+    text = source.parent / "untold.csv"
+    text.write_text("t[us],x,y,p\n0,3,4,1\n5,40,2,0\n")
+    untold = json.loads(run("info", text, "--json").stdout)
+    assert (untold["events"], untold["x_range"], untold["y_range"]) == (2, [3, 40], [2, 4])
+    assert untold["sensor"] == "not told: state it with --sensor; these events need 41x5"
     pictured = run("info", source / "user01_led.aedat").stdout
     assert "events over time (" in pictured
     assert "█" in pictured
