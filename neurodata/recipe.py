@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from neurodata import registry
 from neurodata.datasets import Dataset, find_dataset
+from neurodata.draws import generator
 from neurodata.errors import RecipeError
 from neurodata.signals import Signal
-from neurodata.steps import ArraySpec, Encoding, Step, Tally
+from neurodata.steps import ArraySpec, Encoding, EventTransform, Step, Tally
 from neurodata.storage import canonical_json
 
 # The store format (docs/store-format.md): stores of another version are other stores.
@@ -46,6 +47,9 @@ class Recipe:
         The dataset.
     steps
         Transforms, then one encoding; (name, step) in the order of application.
+    seed
+        From which, with a sample's key, random steps draw; a random step is stored only where the recipe says
+        `frozen = true` of it.
     layout
         How a store keeps samples: "dense" is one array [N, T, C, H, W].
     compression
@@ -65,6 +69,7 @@ class Recipe:
     layout: Layout = "dense"
     compression: Compression = "zstd"
     samples_per_shard: int = 64
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.samples_per_shard < 1:
@@ -76,6 +81,7 @@ class Recipe:
                     f"{self.name}: step {name} takes {step.takes.__name__}, but what comes before gives {kind.__name__}"
                 )
             kind = step.gives
+        self._check_labels()
         if kind is not np.ndarray:
             raise RecipeError(
                 f"{self.name}: no step gives an array; end the steps with an encoding such as event_frame"
@@ -88,15 +94,52 @@ class Recipe:
         return encoding
 
     def array(self) -> ArraySpec:
-        """Shape and type of one stored sample."""
-        return self.encoding.spec(self.dataset.sensor)
+        """Shape and type of one stored sample.
 
-    def encode(self, signal: Signal, tally: Tally | None = None) -> NDArray[Any]:
-        """The array of one sample: all steps, one after the other; losses are added to the tally."""
+        Raises
+        ------
+        RecipeError
+            When the number of steps depends on the sample.
+        """
+        sensor = self.dataset.sensor
+        for _, step in self.steps[:-1]:
+            if isinstance(step, EventTransform):
+                sensor = step.sensor_after(sensor)
+        spec = self.encoding.spec(sensor)
+        if spec.has_variable_steps:
+            raise RecipeError(
+                f"{self.name}: {self.steps[-1][0]} gives as many steps as a sample is long, and a dense store holds "
+                "samples of one shape: state T as well"
+            )
+        return spec
+
+    def encode(self, signal: Signal, key: str, tally: Tally | None = None) -> NDArray[Any]:
+        """The array of one sample: all steps, one after the other; losses are added to the tally.
+
+        Random steps draw from (seed, step, key): the same for the same sample, whatever else is prepared.
+        """
         result: Any = signal
-        for _, step in self.steps:
-            result = step(result, None, tally)
+        for k, (_, step) in enumerate(self.steps):
+            result = step(result, self._draws(k, key), tally)
         return result  # type: ignore[no-any-return]  # the last step gives an array, checked in __post_init__
+
+    def target(self, target: int, key: str) -> int:
+        """The class of a sample after steps that change the meaning of some, as the dataset declares."""
+        for k, (_, step) in enumerate(self.steps):
+            if (name := _mapped(step)) and step.happens(self._draws(k, key)):  # type: ignore[attr-defined]
+                target = self.dataset.label_maps[name].get(target, target)
+        return target
+
+    def _draws(self, k: int, key: str) -> np.random.Generator | None:
+        return generator(self.seed, k, key) if self.steps[k][1].stochastic else None
+
+    def _check_labels(self) -> None:
+        for name, step in self.steps:
+            if (change := _mapped(step)) and change not in self.dataset.label_maps:
+                raise RecipeError(
+                    f"{self.name}: {name} can change what a class means ({change}), and {self.dataset.name} does not "
+                    f'declare what becomes of its classes: say labels = "keep" if they stay what they are'
+                )
 
     def canonical(self) -> dict[str, Any]:
         """Everything that the stored bytes depend on, as plain JSON values with defaults filled in."""
@@ -105,13 +148,12 @@ class Recipe:
             "dataset": self.dataset.identity(),
             "reader": self.dataset.readers(),
             "steps": [
-                {"name": name, "version": step.version, "parameters": dataclasses.asdict(step)}  # type: ignore[call-overload]
-                for name, step in self.steps
+                {"name": name, "version": step.version, "parameters": _stated(step)} for name, step in self.steps
             ],
             "layout": self.layout,
             "compression": self.compression,
             "samples_per_shard": self.samples_per_shard,
-        }
+        } | ({"seed": self.seed} if any(step.stochastic for _, step in self.steps) else {})
 
     @property
     def recipe_id(self) -> str:
@@ -175,7 +217,7 @@ def _read(recipe: str | Path) -> tuple[str, str]:
 
 
 def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
-    fields = {"dataset": str, "layout": Layout, "compression": Compression, "samples_per_shard": int}
+    fields = {"dataset": str, "layout": Layout, "compression": Compression, "samples_per_shard": int, "seed": int}
     unknown = set(table) - {*fields, "steps"}
     if unknown:
         raise RecipeError(f"{where}: {min(unknown)}: unknown key; a recipe takes: {', '.join(fields)}, steps")
@@ -190,7 +232,8 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
     name = table["name"]
     step_class = _step_class(where, name)
     types = _parameters(step_class)
-    unknown = set(table) - {"name", *types}
+    table = _without_aliases(where, table, getattr(step_class, "aliases", {}))
+    unknown = set(table) - {"name", "frozen", *types}
     if unknown:
         raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
     values = {key: _check(where, f"{name}.{key}", types[key], table[key]) for key in types if key in table}
@@ -198,7 +241,34 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
         step: Step = step_class(**values)
     except TypeError as error:
         raise RecipeError(f"{where}: {name}: {error}") from None
+    if step.stochastic and table.get("frozen") is not True:
+        raise RecipeError(
+            f"{where}: {name} is random: stored, it happens once for all epochs. Say frozen = true if that is meant; "
+            "to draw anew in every epoch, augment in the loader"
+        )
     return step
+
+
+def _without_aliases(where: str, table: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
+    """The table with other libraries' names of parameters replaced by ours."""
+    resolved: dict[str, Any] = {}
+    for key, value in table.items():
+        name = aliases.get(key, key)
+        if name in resolved:
+            raise RecipeError(f"{where}: {table['name']}.{name} is stated twice (as {key} too)")
+        resolved[name] = value
+    return resolved
+
+
+def _mapped(step: Step) -> str | None:
+    """The change of the meaning of classes that a step makes and that labels are to follow."""
+    return step.label_map if isinstance(step, EventTransform) and getattr(step, "labels", None) == "map" else None
+
+
+def _stated(step: Step) -> dict[str, Any]:
+    """The parameters of a step that are in use: one that is None is not, and one that is new changes no identity."""
+    parameters = dataclasses.asdict(step)  # type: ignore[call-overload]
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def _check(where: str, key: str, expected: Any, value: Any) -> Any:

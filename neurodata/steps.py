@@ -1,26 +1,39 @@
-"""A step of a recipe: one transform (signal -> signal of the same kind) or encoding (signal -> array)."""
+"""A step of a recipe: a transform (signal -> signal of the same kind) or an encoding (signal -> array).
+
+A step is a frozen dataclass whose fields are its parameters; `EventTransform` and `DenseEncoding` are the bases that
+the steps on events share.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neurodata.signals import Sensor
+from neurodata.errors import RecipeError
+from neurodata.signals import EventArray, Sensor
 
-# What a step counts while it works, by reason: {"saturated": 12}. Conservation is checked with it.
+# What a step counts while it works, by reason: {"saturated": 12} events lost, {"added: noise": 3} events more.
+# Conservation is checked with it.
 Tally = Counter[str]
+ADDED = "added: "
 
 
 @dataclass(frozen=True, slots=True)
 class ArraySpec:
-    """Shape, type and axis names of what an encoding gives, known before any sample is read."""
+    """Shape, type and axis names of what an encoding gives, known before any sample is read.
+
+    `has_variable_steps`: the first axis depends on the sample, and is 0 in `shape`.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     axes: tuple[str, ...]
+    has_variable_steps: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -32,13 +45,20 @@ class Step(Protocol):
     """What a class in `transforms/` or `encodings/` offers; a frozen dataclass whose fields are its parameters.
 
     `version` is raised whenever the output for the same input and parameters changes: it is part of
-    the identity of every store that the step had a hand in.
+    the identity of every store that the step had a hand in. `examples` are sets of parameters that every
+    test of the contract runs with, and that listings show; `aliases` are other libraries' names of parameters.
     """
 
     version: ClassVar[int]
     takes: ClassVar[type]
     gives: ClassVar[type]
-    stochastic: ClassVar[bool]
+    examples: ClassVar[Sequence[Mapping[str, Any]]]
+    aliases: ClassVar[Mapping[str, str]]
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the result depends on `rng`."""
+        ...
 
     def __call__(self, signal: Any, rng: np.random.Generator | None = None, tally: Tally | None = None) -> Any:
         """The transformed or encoded signal; the input is left as it is.
@@ -49,8 +69,114 @@ class Step(Protocol):
 
 
 class Encoding(Step, Protocol):
-    """A step whose result is a dense array of a shape that follows from the sensor alone."""
+    """A step whose result is a dense array of a shape that follows from the sensor (and where stated, the sample)."""
+
+    # The sum of the array is the number of events encoded: preparing checks conservation by it.
+    counts_events: ClassVar[bool]
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """Shape, type and axes of the array for signals from this sensor."""
         ...
+
+
+class EventTransform:
+    """Base of transforms of events: a frozen dataclass that implements `apply`.
+
+    Events that leave are added to the tally by reason, new ones under a reason that begins with "added: ".
+    """
+
+    __slots__ = ()
+    version: ClassVar[int] = 1
+    takes: ClassVar[type] = EventArray
+    gives: ClassVar[type] = EventArray
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    aliases: ClassVar[Mapping[str, str]] = {}
+    # The map of `Dataset.label_maps` that tells what becomes of a class ("flip_x" ...); None: classes stay.
+    label_map: ClassVar[str | None] = None
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the result depends on `rng`."""
+        return False
+
+    def sensor_after(self, sensor: Sensor) -> Sensor:
+        """The pixel grid of the result for events from this sensor."""
+        return sensor
+
+    def happens(self, rng: np.random.Generator | None) -> bool:
+        """Whether a transform that happens with some probability does: its first draw from `rng`."""
+        return True
+
+    def apply(self, events: EventArray, rng: np.random.Generator | None, tally: Tally) -> EventArray:
+        """The transformed events, on `sensor_after(events.sensor)`; columns that do not change may be shared."""
+        raise NotImplementedError
+
+    def __call__(
+        self, signal: EventArray, rng: np.random.Generator | None = None, tally: Tally | None = None
+    ) -> EventArray:
+        """The transformed events; the input is left as it is.
+
+        Raises
+        ------
+        RecipeError
+            When the step is random and no `rng` is given.
+        """
+        if self.stochastic and rng is None:
+            raise RecipeError(f"{type(self).__name__} is random: give it a generator, as in np.random.default_rng(0)")
+        return self.apply(signal, rng, Counter() if tally is None else tally)
+
+
+class DenseEncoding:
+    """Base of encodings of events into an array: a frozen dataclass that implements `spec` and `fill`."""
+
+    __slots__ = ()
+    version: ClassVar[int] = 1
+    takes: ClassVar[type] = EventArray
+    gives: ClassVar[type] = np.ndarray
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    aliases: ClassVar[Mapping[str, str]] = {}
+    counts_events: ClassVar[bool] = False
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the result depends on `rng`."""
+        return False
+
+    def spec(self, sensor: Sensor) -> ArraySpec:
+        """Shape, type and axes of the array for events from this sensor."""
+        raise NotImplementedError
+
+    def n_steps(self, events: EventArray) -> int:
+        """Length of the first axis for these events, where the sensor alone does not tell."""
+        return self.spec(events.sensor).shape[0]
+
+    def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
+        """Write the array of these events over `out`, which holds zeros, without allocating arrays of its size."""
+        raise NotImplementedError
+
+    def __call__(
+        self, signal: EventArray, rng: np.random.Generator | None = None, tally: Tally | None = None
+    ) -> NDArray[Any]:
+        """The array of these events, of the shape and type that `spec` tells; zeros when there are none."""
+        spec = self.spec(signal.sensor)
+        n_steps = self.n_steps(signal) if spec.has_variable_steps else spec.shape[0]
+        out = np.zeros((n_steps, *spec.shape[1:]), spec.dtype)
+        self.fill(signal, out, Counter() if tally is None else tally)
+        return out
+
+
+# What becomes of labels when a transform can change the meaning of a class: the dataset's map, or nothing.
+Labels = Literal["map", "keep"]
+
+
+def check_choice(step: str, parameter: str, found: object, choices: Sequence[object]) -> None:
+    """RecipeError when a parameter is none of its choices."""
+    if found not in choices:
+        raise RecipeError(f"{step}: {parameter} is {found!r}; expected {' or '.join(map(str, choices))}")
+
+
+def check_range(step: str, parameter: str, found: float, lowest: float, highest: float = np.inf) -> None:
+    """RecipeError when a number is outside lowest to highest (both allowed), or not a number."""
+    if not lowest <= found <= highest:
+        limits = f"at least {lowest}" if highest == np.inf else f"{lowest} to {highest}"
+        raise RecipeError(f"{step}: {parameter} is {found}; expected {limits}")

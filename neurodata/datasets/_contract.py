@@ -146,8 +146,9 @@ class Dataset(ABC):
     gives: type[Signal] = EventArray
     # Where its files lie, for a dataset that is a folder of somebody's own; None for published ones.
     own_folder: Path | None = None
-    # What a left-right flip of the picture does to the class: {index: index}; empty when nothing.
-    flip_classes: ClassVar[Mapping[int, int]] = {}
+    # What becomes of a class when a transform changes what is seen ("flip_x", "reverse_time" ...): {index: index} of
+    # those that change. A change that is not named is not known to leave classes what they are.
+    label_maps: ClassVar[Mapping[str, Mapping[int, int]]] = {}
     # Raised when the twin's files change for the same seed and size.
     twin_version: ClassVar[int] = 1
     # Samples of the twin unless asked otherwise.

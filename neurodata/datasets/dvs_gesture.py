@@ -61,8 +61,12 @@ class DvsGesture(Dataset):
     citation = "Amir et al., A Low Power, Fully Event-Based Gesture Recognition System, CVPR 2017"
     homepage = "https://research.ibm.com/interactive/dvsgesture/"
     published_counts: ClassVar[Mapping[Partition, int]] = {"train": 1176, "validation": 0, "test": 288}
-    # A mirrored right hand is a left hand, and clockwise becomes counter-clockwise on the other arm.
-    flip_classes: ClassVar[Mapping[int, int]] = {1: 2, 2: 1, 3: 6, 6: 3, 4: 5, 5: 4}
+    label_maps: ClassVar[Mapping[str, Mapping[int, int]]] = {
+        # A mirrored right hand is a left hand, and clockwise becomes counter-clockwise on the other arm.
+        "flip_x": {1: 2, 2: 1, 3: 6, 6: 3, 4: 5, 5: 4},
+        # Clockwise becomes counter-clockwise on the same arm; a wave backwards is a wave.
+        "reverse_time": {3: 4, 4: 3, 5: 6, 6: 5},
+    }
     twin_size = 264
 
     def find_root(self, folder: Path) -> Path:

@@ -6,16 +6,17 @@ The definition of SpikingJelly's `integrate_events_by_fixed_frames_number` (Fang
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import EncodingError, RecipeError
+from neurodata.errors import EncodingError
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, Tally
+from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range
 
 SplitBy = Literal["count", "time"]
 CountType = Literal["uint8", "uint16", "uint32"]
@@ -23,7 +24,7 @@ Overflow = Literal["error", "saturate"]
 
 
 @dataclass(frozen=True, slots=True)
-class EventFrame:
+class EventFrame(DenseEncoding):
     """Counts of events in T time bins: array [T, C, H, W], channel 0 = OFF, 1 = ON.
 
     Every event lands in exactly one bin, so the frames of a sample sum to its number of events. Both
@@ -55,40 +56,32 @@ class EventFrame:
     dtype: CountType = "uint16"
     overflow: Overflow = "error"
 
-    version: ClassVar[int] = 1
-    takes: ClassVar[type] = EventArray
-    gives: ClassVar[type] = np.ndarray
-    stochastic: ClassVar[bool] = False
+    counts_events: ClassVar[bool] = True
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"T": 4}, {"T": 4, "split_by": "time"})
+    aliases: ClassVar[Mapping[str, str]] = {"frames_number": "T", "n_time_bins": "T"}
 
     def __post_init__(self) -> None:
-        if self.T < 1:
-            raise RecipeError(f"event_frame: T is {self.T}; expected at least 1")
-        for name, choices in (("split_by", SplitBy), ("dtype", CountType), ("overflow", Overflow)):
-            if (found := getattr(self, name)) not in get_args(choices):
-                raise RecipeError(f"event_frame: {name} is {found!r}; expected {' or '.join(get_args(choices))}")
+        check_range("event_frame", "T", self.T, 1)
+        check_choice("event_frame", "split_by", self.split_by, get_args(SplitBy))
+        check_choice("event_frame", "dtype", self.dtype, get_args(CountType))
+        check_choice("event_frame", "overflow", self.overflow, get_args(Overflow))
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[T, C, H, W] counts."""
         shape = (self.T, sensor.polarities, sensor.height, sensor.width)
         return ArraySpec(shape, np.dtype(self.dtype), ("time", "polarity", "y", "x"))
 
-    def __call__(
-        self, signal: EventArray, rng: np.random.Generator | None = None, tally: Tally | None = None
-    ) -> NDArray[Any]:
-        """Frames of one sample, shape [T, C, H, W]; zeros when there are no events."""
-        spec = self.spec(signal.sensor)
-        frames = np.zeros(spec.shape, spec.dtype)  # [T, C, H, W]
-        boundaries = self.boundaries(signal.t)
-        limit = np.iinfo(spec.dtype).max
-        n_lost = count_events(signal.x, signal.y, signal.p, boundaries, limit, frames)
+    def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
+        """Count the events into frames [T, C, H, W] of zeros."""
+        limit = np.iinfo(out.dtype).max
+        n_lost = count_events(events.x, events.y, events.p, self.boundaries(events.t), limit, out)
         if n_lost and self.overflow == "error":
             raise EncodingError(
                 f"event_frame: {n_lost} events exceed the {limit} that a {self.dtype} count holds; "
                 'choose a wider dtype (event_frame.dtype=uint32) or overflow="saturate"'
             )
-        if n_lost and tally is not None:
+        if n_lost:
             tally["saturated"] += int(n_lost)
-        return frames
 
     def boundaries(self, t: NDArray[np.int64]) -> NDArray[np.int64]:
         """Index of each frame's first event, and the number of events at the end: shape [T + 1]."""

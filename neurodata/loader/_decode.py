@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurodata.draws import generator
 from neurodata.errors import LoaderError
 from neurodata.loader._dtype import check_counts
-from neurodata.loader._random import generator
 
 if TYPE_CHECKING:
     from neurodata.loader._split import Split

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurodata.draws import EPOCH_LIMIT, SEED_LIMIT, generator
 from neurodata.errors import LoaderError
 from neurodata.loader._batch import Batch, collate
 from neurodata.loader._check import check_integer
 from neurodata.loader._decode import Decoder, Portion, SampleTransform
 from neurodata.loader._dtype import delivered_dtype
 from neurodata.loader._order import epoch_order, n_batches, rank_batch
-from neurodata.loader._random import EPOCH_LIMIT, SEED_LIMIT, generator
 from neurodata.loader._world import World
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodata.draws import hash_text
 from neurodata.errors import LoaderError, UnknownNameError
-from neurodata.loader._random import hash_text
 
 
 def carve(val: str, labels: NDArray[np.int64], groups: Sequence[str], keys: Sequence[str]) -> NDArray[np.bool_]:

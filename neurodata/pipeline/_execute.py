@@ -22,6 +22,7 @@ from neurodata.formats import Format, Recording, open_collection
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.signals import EventArray
+from neurodata.steps import ADDED
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
 
 
@@ -185,10 +186,17 @@ class _ShardEncoder:
             self.notes["samples without events"] += 1
         tally: Counter[str] = Counter()
         try:
-            array = self.task.recipe.encode(events, tally)
+            array = self.task.recipe.encode(events, ref.key, tally)
         except EncodingError as error:
             raise EncodingError(f"{self.task.root / ref.recording}: sample {ref.key}: {error}") from None
         self.read += len(events)
-        self.encoded += int(array.sum())
-        self.dropped.update(tally)
+        added = {reason: n for reason, n in tally.items() if reason.startswith(ADDED)}
+        dropped = {reason: n for reason, n in tally.items() if reason not in added}
+        self.dropped.update(dropped)
+        self.notes.update(added)
+        self.encoded += (
+            int(array.sum())
+            if self.task.recipe.encoding.counts_events
+            else len(events) + sum(added.values()) - sum(dropped.values())
+        )
         return EncodedSample(SampleRow(ref.key, ref.target, ref.group), array, len(events), events.duration_us)

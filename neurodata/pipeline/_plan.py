@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,8 @@ def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> 
     samples = dataset.samples(located.root)
     schemes = dataset.schemes(located.root, samples)
     default = schemes[dataset.default_scheme]
-    refs = store_order(samples, default)
+    # The class that is stored is the one that the stored steps leave.
+    refs = tuple(replace(ref, target=recipe.target(ref.target, ref.key)) for ref in store_order(samples, default))
     return Plan(
         recipe=recipe,
         root=located.root,

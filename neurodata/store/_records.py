@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from neurodata.datasets import PARTITIONS, SourceKind
 from neurodata.errors import StoreError
 from neurodata.signals import Sensor
+from neurodata.steps import ADDED
 from neurodata.storage import canonical_json
 from neurodata.store._layout import ArrayLayout
 
@@ -50,6 +51,8 @@ def _is_storable(text: str) -> bool:
 class Counts:
     """Events read, encoded, and dropped by reason; `notes` counts what was put right (late, clipped, empty samples).
 
+    Notes that begin with "added: " count events that steps made: what was read and added is encoded or dropped.
+
     Counts of parts add up with `+`.
     """
 
@@ -67,13 +70,14 @@ class Counts:
         )
 
     def check(self, where: object) -> None:
-        """Raise StoreError unless every event read was either encoded or dropped for a reason."""
+        """Raise StoreError unless every event read or added was either encoded or dropped for a reason."""
         n_dropped = sum(self.dropped.values())
+        n_added = sum(n for note, n in self.notes.items() if note.startswith(ADDED))
         negative = min(self.read, self.encoded, *self.dropped.values(), *self.notes.values()) < 0
-        if negative or self.read != self.encoded + n_dropped:
+        if negative or self.read + n_added != self.encoded + n_dropped:
             raise StoreError(
-                f"{where}: {self.read} events read, but {self.encoded} encoded and {n_dropped} dropped "
-                f"{dict(self.dropped)}; a step loses or invents events without counting them"
+                f"{where}: {self.read} events read (and {n_added} added), but {self.encoded} encoded and {n_dropped} "
+                f"dropped {dict(self.dropped)}; a step loses or invents events without counting them"
             )
 
     def to_json(self) -> Json:

@@ -86,7 +86,7 @@ def test_a_missing_file_is_named(root: Path, name: str) -> None:
 
 
 def test_a_flip_swaps_hands_and_the_sense_of_rotation() -> None:
-    flip = DATASET.flip_classes
+    flip = DATASET.label_maps["flip_x"]
     assert all(flip[flip[index]] == index for index in flip)
     names = {DATASET.classes[index]: DATASET.classes[other] for index, other in flip.items()}
     assert names["right_arm_cw"] == "left_arm_ccw"

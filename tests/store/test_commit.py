@@ -178,7 +178,7 @@ def test_what_does_not_fit_leaves_nothing_behind(tmp_path: Path, layout: ArrayLa
 
 
 def test_lost_events_are_an_error_and_leave_nothing_behind(tmp_path: Path, layout: ArrayLayout) -> None:
-    with pytest.raises(StoreError, match="10 events read, but 8 encoded and 1 dropped"):
+    with pytest.raises(StoreError, match=r"10 events read \(and 0 added\), but 8 encoded and 1 dropped"):
         write_shard(tmp_path, 0, layout, samples_of(layout, 2), lambda: Counts(10, 8, {"late": 1}))
     assert contents(tmp_path) == {}
 

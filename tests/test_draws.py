@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurodata.loader._random import generator, hash_text, hash_words, permutation, splitmix64
+from neurodata.draws import generator, hash_text, hash_words, permutation, splitmix64
 
 seeds = st.integers(0, 2**64 - 1)
 epochs = st.integers(0, 2**40)
