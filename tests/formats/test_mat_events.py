@@ -196,7 +196,7 @@ def test_an_event_below_the_rows_of_asl_dvs_is_refused_as_it_stands(tmp_path: Pa
         read(path, format="mat_asl_dvs")
 
 
-def test_asl_dvs_equals_tonics_reader(tmp_path: Path) -> None:
+def test_asl_dvs_equals_scipy_and_the_formula_of_tonics_reader(tmp_path: Path) -> None:
     """tonic's class needs all 100 800 files: what its __getitem__ computes, with its helper and SciPy."""
     scipy_io = pytest.importorskip("scipy.io", reason="an oracle of tests")
     rng = np.random.default_rng(4)
