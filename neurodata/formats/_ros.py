@@ -237,7 +237,7 @@ class _Index:
             if n_events > _ros_messages.MOST_EVENTS:
                 raise FormatError(
                     f"{self.path}: {message.place}: more than {_ros_messages.MOST_EVENTS} events in a chunk up to "
-                    "there; the file is damaged, or made to fill memory; if it is neither, rewrite it with smaller chunks"
+                    "there; the file is damaged, or made to fill memory: if neither, rewrite it with smaller chunks"
                 )
         if parts:
             self.blocks.append((first, second, n_events, min(limits), max(limits)))
