@@ -15,7 +15,8 @@ from neurodata.formats import Format, open_recording, read
 from neurodata.formats._evt3_words import words_of
 from neurodata.signals import EventArray, Sensor
 from tests.formats.contract import SENSOR, FormatContract, recorded
-from tests.formats.mutations import mutations, outcome
+from tests.formats.mutations import mutations
+from tests.formats.outcomes import outcome
 from tests.formats.ros_bags import DVS, IMU, OLD_PACKET, PACKET, PROPHESEE, Row, Sent, lists_of, peak_of_refusal, rows
 
 EVENTS = [(1_600_000_000_000_001 + 7 * k, k % 34, k * 3 % 34, k & 1) for k in range(20)]
