@@ -7,17 +7,15 @@ an event packet holds a vector of structs of 16 bytes: time (i64, us), x, y (i16
 from __future__ import annotations
 
 import struct
-from functools import cache, partial
-from importlib import import_module
-from types import ModuleType
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import MissingExtraError
 from neurodata.formats._blocks import CURSOR, Columns, Decoding
 from neurodata.formats._flatbuffer import FlatbufferError, Table
+from neurodata.formats._unpack import UnpackError, from_lz4, from_zstd, library
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray
 
@@ -27,7 +25,7 @@ EVENTS_TYPE = b"EVTS"
 NONE, LZ4, LZ4_HIGH, ZSTD, ZSTD_HIGH = range(5)
 U16 = np.uint32(16)  # a shift by Python's integer would widen a word in a kernel
 LARGEST_PACKET_BYTES = 1 << 28  # when unpacked: 16 million events
-PIECE_BYTES = 1 << 20
+EXTRA = "aedat"
 GET_AGAIN = "the file is truncated or damaged: get it again"
 
 STATE = np.dtype(CURSOR)
@@ -103,53 +101,11 @@ def reference(words: NDArray[np.uint32]) -> Columns:
 def _decompressed(raw: NDArray[np.uint8], compression: int) -> bytes:
     if compression == NONE:
         return raw.tobytes()
-    if compression in (LZ4, LZ4_HIGH):
-        return _from_lz4(raw)
-    return _from_zstd(raw)
-
-
-def _from_lz4(raw: NDArray[np.uint8]) -> bytes:
-    decompressor = _extra("lz4.frame").LZ4FrameDecompressor()
-    parts: list[bytes] = []
-    n_bytes, given = 0, raw.data
+    unpack = from_lz4 if compression in (LZ4, LZ4_HIGH) else from_zstd
     try:
-        while not decompressor.eof:
-            # Asked for in pieces: the size that a frame states of itself is not trusted.
-            parts.append(decompressor.decompress(given, max_length=max(PIECE_BYTES, 4 * len(raw))))
-            n_bytes, given = n_bytes + len(parts[-1]), memoryview(b"")
-            if n_bytes > LARGEST_PACKET_BYTES:
-                raise PacketError(f"unpacks to more than {LARGEST_PACKET_BYTES} bytes")
-            if not decompressor.eof and decompressor.needs_input:
-                raise PacketError("ends within its LZ4 frame")
-    except RuntimeError as error:
-        raise PacketError(f"does not unpack with LZ4 ({error})") from error
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _from_zstd(raw: NDArray[np.uint8]) -> bytes:
-    zstandard = _extra("zstandard")
-    parts: list[bytes] = []
-    n_bytes = 0
-    try:
-        with zstandard.ZstdDecompressor(max_window_size=LARGEST_PACKET_BYTES).stream_reader(raw.data) as reader:
-            while part := reader.read(PIECE_BYTES):
-                parts.append(part)
-                n_bytes += len(part)
-                if n_bytes > LARGEST_PACKET_BYTES:
-                    raise PacketError(f"unpacks to more than {LARGEST_PACKET_BYTES} bytes")
-    except zstandard.ZstdError as error:
-        raise PacketError(f"does not unpack with Zstandard ({error})") from error
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-@cache
-def _extra(module: str) -> ModuleType:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise MissingExtraError(
-            f"compressed AEDAT 4 needs {module.partition('.')[0]}: pip install neurodata-pipeline[aedat]"
-        ) from error
+        return unpack(raw.data, LARGEST_PACKET_BYTES, EXTRA)
+    except UnpackError as error:
+        raise PacketError(str(error)) from error
 
 
 def packet(events: EventArray, stream: int, compression: int) -> bytes:
@@ -160,5 +116,5 @@ def packet(events: EventArray, stream: int, compression: int) -> bytes:
     head = struct.pack("<I4s2x3HiII", 16, EVENTS_TYPE, 6, 8, 4, 6, 4, len(events))
     body = struct.pack("<I", len(head) + structs.nbytes) + head + structs.tobytes()
     if compression == LZ4:
-        body = _extra("lz4.frame").compress(body, store_size=False)
+        body = library("lz4.frame", EXTRA).compress(body, store_size=False)
     return PACKET_HEADER.pack(stream, len(body)) + body

@@ -6,6 +6,7 @@ anything is allocated; links to other files are not followed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,11 +51,11 @@ def damage_named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path, fingerprint: tuple[int, int] | None = None) -> Iterator[Any]:
-    """An h5py.File to read."""
+def opened(path: Path, fingerprint: tuple[int, int] | None = None, at: int = 0) -> Iterator[Any]:
+    """An h5py.File to read, whose HDF5 begins at a byte."""
     with RecordingFile(path, fingerprint) as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise FormatError(f"{path}: byte 0: does not begin as HDF5")
+        if file.read(len(MAGIC), at) != MAGIC:
+            raise FormatError(f"{path}: byte {at}: does not begin as HDF5")
     h5py = library(path)
     with damage_named(path):
         found = h5py.File(path, "r", locking=False, rdcc_nbytes=CACHE_BYTES)
@@ -163,14 +164,21 @@ def require_sound(path: Path, file: Any, names: tuple[str, ...]) -> int:
 
 
 def _dataset(path: Path, file: Any, name: str) -> Any:
-    h5py = library(path)
     dataset = file.get(name)
-    if not isinstance(dataset, h5py.Dataset) or len(dataset.shape or ()) != 1:
+    if not isinstance(dataset, library(path).Dataset) or len(dataset.shape or ()) != 1:
         raise FormatError(f"{path}: {name} is no dataset of one axis; expected events of this layout")
+    require_readable(path, file, dataset, name)
+    return dataset
+
+
+def require_readable(path: Path, file: Any, dataset: Any, name: str) -> None:
+    """Refuse a dataset that lies in another file, has huge chunks, or is packed by a filter that is not installed."""
     if dataset.is_virtual or dataset.external or dataset.file.filename != file.filename:
         raise FormatError(f"{path}: {name} lies in another file; such links are not followed: copy it into one file")
-    if dataset.chunks and dataset.chunks[0] * dataset.dtype.itemsize > LARGEST_CHUNK_BYTES:
-        raise FormatError(f"{path}: {name} has chunks of {dataset.chunks[0]} events; rewrite it with smaller ones")
+    n_in_chunk = math.prod(dataset.chunks or ())
+    if n_in_chunk * dataset.dtype.itemsize > LARGEST_CHUNK_BYTES:
+        raise FormatError(f"{path}: {name} has chunks of {n_in_chunk} events; rewrite it with smaller ones")
+    h5py = library(path)
     created = dataset.id.get_create_plist()
     for k in range(created.get_nfilters()):
         number, _, _, title = created.get_filter(k)
@@ -179,7 +187,6 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
                 f"{path}: {name} is packed by the HDF5 filter {number} ({title.decode('utf-8', 'replace')}), which "
                 f"is not installed; {_ways_out(number)}"
             )
-    return dataset
 
 
 ECF = 0x8ECF

@@ -250,7 +250,6 @@ def test_no_bytes_lead_a_table_out_of_its_buffer(noise: bytes, slot: int) -> Non
 
 def test_an_absent_library_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lz4.frame", None)
-    _aedat4_packets._extra.cache_clear()
     with pytest.raises(MissingExtraError, match=r"needs lz4: pip install neurodata-pipeline\[aedat\]"):
         recording_of(tmp_path, packet_of(0, b"a"), head=header(xml(stream_node(0, EVENTS)), LZ4))
     with pytest.raises(MissingExtraError, match=r"neurodata-pipeline\[aedat\]"):

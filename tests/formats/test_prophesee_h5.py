@@ -12,7 +12,8 @@ from neurodata.formats import open_recording, read, write
 from neurodata.formats._hdf5 import ECF
 from neurodata.signals import EventArray, Sensor
 from tests.formats.contract import SENSOR, recorded
-from tests.formats.mutations import mutations, outcome
+from tests.formats.mutations import mutations
+from tests.formats.outcomes import outcome
 
 h5py = pytest.importorskip("h5py", reason="needs the extra `hdf5`")
 pytest.importorskip("hdf5plugin", reason="needs the extra `hdf5`")
