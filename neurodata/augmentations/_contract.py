@@ -106,6 +106,7 @@ class Augmentation:
         if not self.active(draws.epoch) or not len(draws.keys):
             return frames, targets
         self._check_batch(frames, targets, draws)
+        frames = frames.contiguous()
         moved = None if self.reads_counts else _SIGNED.get(frames.dtype)
         if moved is None:
             return self.apply(frames, targets, draws)
@@ -117,7 +118,7 @@ class Augmentation:
 
         Labels do not follow `label_change` here: the loader, which knows the classes, sees to that.
         """
-        return self.update(frames.clone(), targets, draws)
+        return self.update(frames.clone(memory_format=torch.contiguous_format), targets, draws)
 
     def check_type(self, dtype: torch.dtype) -> None:
         """Raise LoaderError when it cannot work on frames of this type."""
