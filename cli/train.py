@@ -70,7 +70,7 @@ def train(
 
     Checkpoints, metrics.csv, metrics.jsonl, result.json and a picture go to runs/ in the cache. The same command
     goes on where it was interrupted. Three accuracies are told apart: best-on-test (optimistic),
-    validation-selected (needs --val) and last.
+    validation-selected (needs --val) and last. The recipe's augmentations change training samples only.
 
     Examples:
 
@@ -93,10 +93,11 @@ def train(
     note("\n".join(map(repr, splits.values())))
     options = TrainOptions(epochs=epochs, learning_rate=learning_rate, seed=seed, device=device)
     network = registry.models[model](training.store.array.shape, len(training.classes), seed=seed)
-    loaders = {
-        name: split.loader(batch_size, shuffle=name == "train", seed=seed, batch_first=False)
-        for name, split in splits.items()
-    }
+    loaders = {name: split.loader(batch_size, batch_first=False) for name, split in splits.items() if name != "train"}
+    augment = training.augment or ()
+    loaders["train"] = training.loader(batch_size, shuffle=True, seed=seed, batch_first=False, augment=augment)
+    if augment:
+        note(f"augmentations of the recipe: {', '.join(augmentation.name for augmentation in augment)}")
     folder = cache_root(cache) / "runs" / (run or _run_name(training, model, val, fold, seed))
     with progress_bars() as progress:
         result = fit(
@@ -112,6 +113,8 @@ def train(
                 "val": val,
                 "fold": fold,
                 "batch_size": batch_size,
+                # Absent without them: runs of earlier releases go on.
+                **({"augment": repr(augment)} if augment else {}),
             },
             on_epoch=lambda row: note(_epoch_line(row, epochs)),
             progress=progress,

@@ -154,7 +154,8 @@ def load(
     Returns
     -------
     Split
-        `split[i]` is (float32 frames [T, C, H, W], int label); `split.loader(...)` gives batches.
+        `split[i]` is (float32 frames [T, C, H, W], int label); `split.loader(...)` gives batches, and
+        `split.loader(..., augment="recipe")` those that the recipe's `[[augment]]` tables change.
 
     Raises
     ------
@@ -184,7 +185,8 @@ def load(
         partial=partial,
         command=_prepare_command(dataset, options, step_overrides, twin),
     )
-    return open_store(store.path).split(split, scheme=scheme, val=val, fold=fold, classes=classes)
+    loaded = open_store(store.path).split(split, scheme=scheme, val=val, fold=fold, classes=classes)
+    return loaded.with_augment(chosen.augment)
 
 
 def open_store(path: str | Path) -> Store:

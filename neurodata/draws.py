@@ -30,10 +30,22 @@ def hash_text(text: str) -> int:
 
 def splitmix64(seed: int, n: int) -> NDArray[np.uint64]:
     """The first n numbers of the SplitMix64 stream, uint64 [n]; number i depends on seed and i alone."""
-    z = np.uint64(seed) + np.uint64(_GAMMA) * np.arange(1, n + 1, dtype=np.uint64)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    return _scrambled(np.uint64(seed) + np.uint64(_GAMMA) * np.arange(1, n + 1, dtype=np.uint64))
+
+
+def hash_rows(*columns: int | NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`hash_words` of each row, uint64 [n]; a column is uint64 [n], or one number for all rows."""
+    states = np.zeros(1, np.uint64)
+    for column in columns:
+        states = _scrambled((states ^ np.asarray(column, np.uint64)) + np.uint64(_GAMMA))
+    return states
+
+
+def uniforms(seeds: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
+    """Numbers from [0, 1) in steps of 2^-53, float64 [len(seeds), n]: row i from the stream of seed i alone."""
+    counters = np.uint64(_GAMMA) * np.arange(1, n + 1, dtype=np.uint64)
+    words = _scrambled(seeds[:, None] + counters)  # [len(seeds), n]
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def permutation(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -49,3 +61,10 @@ def generator(seed: int, epoch: int, name: str) -> np.random.Generator:
     """Random draws for one named thing (a sample, a batch) in one epoch, apart from those of all others."""
     key = splitmix64(hash_words(seed, epoch, hash_text(name)), 2)
     return np.random.Generator(np.random.Philox(key=key))
+
+
+def _scrambled(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The output function of SplitMix64."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

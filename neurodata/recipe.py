@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from neurodata.errors import RecipeError
 from neurodata.signals import Signal
 from neurodata.steps import ArraySpec, Encoding, EventTransform, Step, Tally
 from neurodata.storage import canonical_json
+
+if TYPE_CHECKING:
+    from neurodata.augmentations import Augmentation
 
 # The store format (docs/store-format.md): stores of another version are other stores.
 STORE_VERSION = 1
@@ -56,6 +59,9 @@ class Recipe:
         Of each chunk: "none" or "zstd".
     samples_per_shard
         Samples in one file of the store; also the unit of work and of commit.
+    augment
+        Augmentations for training, in the order of application; a loader does them (`augment="recipe"`). The stored
+        bytes do not depend on them, nor does the identity.
 
     Raises
     ------
@@ -70,6 +76,7 @@ class Recipe:
     compression: Compression = "zstd"
     samples_per_shard: int = 64
     seed: int = 0
+    augment: tuple[Augmentation, ...] = ()
 
     def __post_init__(self) -> None:
         if self.samples_per_shard < 1:
@@ -218,35 +225,60 @@ def _read(recipe: str | Path) -> tuple[str, str]:
 
 def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
     fields = {"dataset": str, "layout": Layout, "compression": Compression, "samples_per_shard": int, "seed": int}
-    unknown = set(table) - {*fields, "steps"}
+    unknown = set(table) - {*fields, "steps", "augment"}
     if unknown:
-        raise RecipeError(f"{where}: {min(unknown)}: unknown key; a recipe takes: {', '.join(fields)}, steps")
-    values = {key: _check(where, key, fields[key], value) for key, value in table.items() if key != "steps"}
+        raise RecipeError(f"{where}: {min(unknown)}: unknown key; a recipe takes: {', '.join(fields)}, steps, augment")
+    values = {key: _check(where, key, fields[key], value) for key, value in table.items() if key in fields}
     if values.pop("dataset", dataset.recipe) not in (dataset.recipe, dataset.recipe.replace("-", "_")):
         raise RecipeError(f"{where}: is a recipe for {table['dataset']}, not for {dataset.name}")
     steps = tuple((step["name"], _build(where, step)) for step in table["steps"])
-    return Recipe(name=Path(where).stem, dataset=dataset, steps=steps, **values)
+    tables = table.get("augment", [])
+    if not isinstance(tables, list):
+        raise RecipeError(f"{where}: augment is {tables!r}; expected [[augment]] tables")
+    augment = tuple(parse_augmentation(where, entry) for entry in tables)
+    return Recipe(name=Path(where).stem, dataset=dataset, steps=steps, augment=augment, **values)
+
+
+def parse_augmentation(where: str, table: Mapping[str, Any]) -> Augmentation:
+    """The augmentation that a table describes: its name, and parameters by their names or aliases.
+
+    Raises
+    ------
+    RecipeError
+        When there is no such augmentation or parameter, or a value does not fit; `where` begins the message.
+    """
+    name = table.get("name") if isinstance(table, Mapping) else None
+    if not isinstance(name, str) or name not in registry.augmentations:
+        known = ", ".join(registry.augmentations)
+        raise RecipeError(f"{where}: expected the name of an augmentation and found {name!r}; there is {known}")
+    # Imported when named: augmentations are torch's, and preparing needs none of it.
+    augmentation: Augmentation = _construct(where, table, registry.augmentations[name])
+    return augmentation
 
 
 def _build(where: str, table: Mapping[str, Any]) -> Step:
     name = table["name"]
-    step_class = _step_class(where, name)
-    types = _parameters(step_class)
-    table = _without_aliases(where, table, getattr(step_class, "aliases", {}))
-    unknown = set(table) - {"name", "frozen", *types}
-    if unknown:
-        raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
-    values = {key: _check(where, f"{name}.{key}", types[key], table[key]) for key in types if key in table}
-    try:
-        step: Step = step_class(**values)
-    except TypeError as error:
-        raise RecipeError(f"{where}: {name}: {error}") from None
+    step: Step = _construct(where, {key: table[key] for key in table if key != "frozen"}, _step_class(where, name))
     if step.stochastic and table.get("frozen") is not True:
         raise RecipeError(
             f"{where}: {name} is random: stored, it happens once for all epochs. Say frozen = true if that is meant; "
             "to draw anew in every epoch, augment in the loader"
         )
     return step
+
+
+def _construct(where: str, table: Mapping[str, Any], wanted: type) -> Any:
+    """The object of this class whose parameters a table states, by their names or aliases."""
+    name, types = table["name"], _parameters(wanted)
+    table = _without_aliases(where, table, getattr(wanted, "aliases", {}))
+    unknown = set(table) - {"name", *types}
+    if unknown:
+        raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
+    values = {key: _check(where, f"{name}.{key}", types[key], table[key]) for key in types if key in table}
+    try:
+        return wanted(**values)
+    except TypeError as error:
+        raise RecipeError(f"{where}: {name}: {error}") from None
 
 
 def _without_aliases(where: str, table: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:

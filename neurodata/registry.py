@@ -1,9 +1,9 @@
-"""What can be named in a recipe or on the command line: formats, transforms, encodings, datasets, models.
+"""What can be named in a recipe or on the command line: formats, steps, augmentations, datasets, models.
 
 The name is the file name (`event_frame` is `encodings/event_frame.py`; `dvs-gesture` is
 `datasets/dvs_gesture.py`). Names are listed without importing anything; a file is imported when it is
 first asked for. Other packages add theirs through the entry-point groups `neurodata.formats`,
-`neurodata.transforms`, `neurodata.encodings`, `neurodata.datasets` and `neurodata.models`.
+`neurodata.transforms`, `neurodata.encodings`, `neurodata.augmentations`, `neurodata.datasets` and `neurodata.models`.
 """
 
 from __future__ import annotations
@@ -84,5 +84,6 @@ def _entry_points(kind: str) -> tuple[EntryPoint, ...]:
 formats = Registry("formats", "FORMAT")
 transforms = Registry("transforms", "STEP")
 encodings = Registry("encodings", "STEP")
+augmentations = Registry("augmentations", "AUGMENTATION")
 datasets = Registry("datasets", "DATASET")
 models = Registry("models", "build")

@@ -20,6 +20,7 @@ FLOORS = [
     {"formats"},
     {"transforms", "encodings"},
     {"datasets"},
+    {"augmentations"},
     {"recipe"},
     {"store"},
     {"pipeline"},
@@ -30,7 +31,7 @@ FLOORS = [
     {"cli"},
 ]
 HEAVY = {
-    "torch": {"loader", "adapters", "models", "train"},
+    "torch": {"augmentations", "loader", "adapters", "models", "train"},
     "zarr": {"store"},
     "numcodecs": {"store"},
     "google_crc32c": {"store"},

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurodata.draws import generator, hash_text, hash_words, permutation, splitmix64
+from neurodata.draws import generator, hash_rows, hash_text, hash_words, permutation, splitmix64, uniforms
 
 seeds = st.integers(0, 2**64 - 1)
 epochs = st.integers(0, 2**40)
@@ -74,3 +74,23 @@ def test_draws_depend_on_seed_epoch_and_name_only() -> None:
 
     assert draw(0, 0, "a") == draw(0, 0, "a")
     assert len({tuple(draw(*place)) for place in [(0, 0, "a"), (1, 0, "a"), (0, 1, "a"), (0, 0, "b")]}) == 4
+
+
+@given(seeds, st.lists(seeds, min_size=1, max_size=5), epochs)
+def test_rows_hash_as_their_words_do(seed: int, column: list[int], epoch: int) -> None:
+    rows = hash_rows(seed, np.array(column, np.uint64), epoch)
+    assert rows.tolist() == [hash_words(seed, word, epoch) for word in column]
+
+
+@given(st.lists(seeds, min_size=1, max_size=4), st.integers(0, 20))
+def test_uniforms_are_the_upper_bits_of_each_rows_own_stream(row_seeds: list[int], n: int) -> None:
+    numbers = uniforms(np.array(row_seeds, np.uint64), n)
+    expected = [[(word >> 11) / 2**53 for word in reference_splitmix64(seed, n)] for seed in row_seeds]
+    assert numbers.dtype == np.float64
+    assert numbers.shape == (len(row_seeds), n)
+    assert numbers.tolist() == expected
+
+
+def test_uniforms_of_the_first_release_stay() -> None:
+    # 6457827717110365317 and 3203168211198807973 as published, over 2^64.
+    assert uniforms(np.array([1234567], np.uint64), 2).tolist() == [[0.3500795420214081, 0.17364409667091263]]

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from neurodata import registry
+from neurodata.augmentations.flip import Flip
+from neurodata.augmentations.mixup import Mixup
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import RecipeError, UnknownNameError
 from neurodata.recipe import load_recipe, recipe_names
@@ -130,3 +132,55 @@ def test_the_parameters_of_a_step_are_a_mapping() -> None:
 def test_a_number_of_steps_is_an_integer_from_1_on(T: Any) -> None:
     with pytest.raises(RecipeError, match="T is "):
         load_recipe("dvs-gesture", T=T)
+
+
+AUGMENTED = """
+dataset = "dvs-gesture"
+samples_per_shard = 32
+[[steps]]
+name = "event_frame"
+T = 16
+[[augment]]
+name = "flip"
+p = 0.25
+[[augment]]
+name = "mixup"
+mixup_alpha = 0.5
+prob = 0.5
+until_epoch = 75
+"""
+
+
+def test_augmentations_of_a_recipe_are_kept_outside_of_its_identity(tmp_path: Path) -> None:
+    recipe = load_recipe("dvs-gesture", write_recipe(tmp_path, AUGMENTED))
+    assert recipe.augment == (Flip(p=0.25), Mixup(alpha=0.5, p=0.5, until_epoch=75))
+    plain = load_recipe("dvs-gesture", write_recipe(tmp_path, AUGMENTED.partition("[[augment]]")[0]))
+    assert plain.augment == ()
+    assert recipe.recipe_id == plain.recipe_id
+    assert recipe.canonical() == plain.canonical() == load_recipe("dvs-gesture").canonical()
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            '[[augment]]\nname = "flop"',
+            "mine.toml: expected the name of an augmentation and found 'flop'; there is .*flip",
+        ),
+        ("[[augment]]\np = 0.5", "expected the name of an augmentation and found None"),
+        ('[augment]\nname = "flip"', r"expected \[\[augment\]\] tables"),
+        ("augment = [3]", "found None"),
+        ('[[augment]]\nname = "flip"\nq = 1', r"mine.toml: flip\.q: unknown key; flip takes: .*axis"),
+        ('[[augment]]\nname = "flip"\np = "often"', r"flip\.p is 'often'"),
+        ('[[augment]]\nname = "flip"\np = 2', "flip: p is 2.*; expected 0 to 1"),
+        ('[[augment]]\nname = "mixup"\nprob = 0.1\np = 0.1', r"mixup\.p is stated twice"),
+        ('[[augment]]\nname = "resize"\nheight = 3', "resize: .*width"),
+        ('[[augment]]\nname = "flip"\nfrozen = true', r"flip\.frozen: unknown key"),
+    ],
+)
+def test_augmentations_are_checked_like_steps(tmp_path: Path, table: str, message: str) -> None:
+    before, _, _ = AUGMENTED.partition("[[steps]]")
+    text = f"{table}\n{before}" if table.startswith("augment") else f"{before}{table}"
+    text = f'{text}\n[[steps]]\nname = "event_frame"\nT = 4'
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("dvs-gesture", write_recipe(tmp_path, text))

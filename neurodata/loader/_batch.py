@@ -18,7 +18,7 @@ class Batch:
     frames
         [B, T, C, H, W], or [T, B, C, H, W] when `batch_first` is False; raw counts, float32 unless asked otherwise.
     targets
-        Class indices, int64 [B].
+        Class indices, int64 [B]; soft ones, float32 [B, n_classes], after an augmentation that mixes samples.
     valid
         bool [B]; False where a sample only fills up the last batch of a rank and must not be counted.
     lengths

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from neurodata.draws import EPOCH_LIMIT, SEED_LIMIT, generator
 from neurodata.errors import LoaderError
+from neurodata.loader._augment import Augment, make_augmenter
 from neurodata.loader._batch import Batch, collate
 from neurodata.loader._check import check_integer
 from neurodata.loader._decode import Decoder, Portion, SampleTransform
@@ -89,11 +90,20 @@ class Loader:
         How many decode; by default as many as there are processors, 8 at most.
     device
         Where the tensors of a batch are moved.
+    augment
+        Augmentations in their order: a list of them, or of mappings like {"name": "flip", "p": 0.5}, or "recipe":
+        those of the recipe that the split was loaded by. Done on the device, after `batch_transform`, to
+        [B, T, C, H, W]; drawn from (seed, epoch, key, place in the list), so that the result depends on neither
+        threads nor ranks (one that mixes samples depends on which are in the batch).
+    augment_test
+        Allow random augmentations on a split other than train.
 
     Raises
     ------
     LoaderError
         When an argument does not fit.
+    RecipeError
+        When an augmentation does not exist, or a parameter does not fit.
     UnknownNameError
         When there is no such dtype.
     """
@@ -114,6 +124,8 @@ class Loader:
         world_size: int | None = None,
         threads: int | None = None,
         device: str | torch.device | None = None,
+        augment: Augment = (),
+        augment_test: bool = False,
     ) -> None:
         if not len(split):
             raise LoaderError(f"{split!r} has no samples to load")
@@ -133,9 +145,10 @@ class Loader:
         self.batch_transform = batch_transform
         self.threads = min(MOST_THREADS, _processors()) if threads is None else check_integer("threads", threads, 1)
         self.device = _device(device)
+        self.augmenter = make_augmenter(augment, split, self.dtype, augment_test)
         self._ranks = (rank, world_size)
         self._seed_given = self._seed = seed
-        self._seed_to_check = seed is None and bool(shuffle or transform or batch_transform)
+        self._seed_to_check = seed is None and bool(shuffle or transform or batch_transform or self.augmenter.random)
         self._next = self._reached = _Place(epoch=0)
         self._iterations = 0
 
@@ -236,8 +249,16 @@ class Loader:
             rng = generator(self.seed, epoch, f"batch {portion.number}, rank {world.rank} of {world.size}")
             frames, targets = self.batch_transform(frames, targets, rng)
         keys = tuple(self.split.keys[position] for position in portion.positions)
+        if self.augmenter.augmentations:
+            frames, targets = self._augmented(frames, targets, keys, epoch)
         batch = collate(frames, targets, torch.from_numpy(portion.valid), keys, self.batch_first)
         return batch if self.device is None else batch.to(self.device)
+
+    def _augmented(self, frames: Tensor, targets: Tensor, keys: tuple[str, ...], epoch: int) -> tuple[Tensor, Tensor]:
+        if self.batch_transform is not None:
+            frames = frames.clone()  # its memory may be the caller's
+        device = frames.device if self.device is None else self.device
+        return self.augmenter.apply(frames.to(device), targets.to(device), keys, self.seed, epoch)
 
     def _reach(self, place: _Place, iteration: int) -> None:
         if iteration == self._iterations:

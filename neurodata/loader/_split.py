@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurodata.augmentations import Augmentation
 from neurodata.errors import LoaderError
+from neurodata.loader._augment import Augment
 from neurodata.loader._decode import SampleTransform
 from neurodata.loader._dtype import check_counts
 from neurodata.loader._loader import BatchTransform, Loader
@@ -92,18 +94,29 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         this is empty and labels are its targets.
     origin
         Partition and scheme.
+    augment
+        The augmentations of the recipe that it was loaded by, which `loader(augment="recipe")` applies; None where no
+        recipe is known.
     """
 
-    def __init__(self, store: StoreReader, indices: NDArray[np.int64], kept: tuple[int, ...], origin: Origin) -> None:
+    def __init__(
+        self,
+        store: StoreReader,
+        indices: NDArray[np.int64],
+        kept: tuple[int, ...],
+        origin: Origin,
+        augment: tuple[Augmentation, ...] | None = None,
+    ) -> None:
         self.store = store
         self.indices = indices
         self.kept = kept
         self.origin = origin
+        self.augment = augment
         self.classes: tuple[str, ...] = tuple(store.head.classes[index] for index in kept)
         self.labels = _labels(store.table.targets[indices], kept)
 
-    def __reduce__(self) -> tuple[type[Split], tuple[StoreReader, NDArray[np.int64], tuple[int, ...], Origin]]:
-        return Split, (self.store, self.indices, self.kept, self.origin)
+    def __reduce__(self) -> tuple[type[Split], tuple[Any, ...]]:
+        return Split, (self.store, self.indices, self.kept, self.origin, self.augment)
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -161,7 +174,12 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             positions = np.array([i for i in range(len(self)) if which(self.row(i))], dtype=np.int64)
         else:
             positions = self._positions(np.asarray(which))
-        return Split(self.store, self.indices[positions], self.kept, replace(self.origin, selected=True))
+        origin = replace(self.origin, selected=True)
+        return Split(self.store, self.indices[positions], self.kept, origin, self.augment)
+
+    def with_augment(self, augment: tuple[Augmentation, ...]) -> Split:
+        """The same split, for which `loader(augment="recipe")` means these."""
+        return Split(self.store, self.indices, self.kept, self.origin, augment)
 
     def loader(
         self,
@@ -177,6 +195,8 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         world_size: int | None = None,
         threads: int | None = None,
         device: str | torch.device | None = None,
+        augment: Augment = (),
+        augment_test: bool = False,
     ) -> Loader:
         """Batches of this split; the arguments are those of `Loader`."""
         return Loader(
@@ -193,6 +213,8 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             world_size=world_size,
             threads=threads,
             device=device,
+            augment=augment,
+            augment_test=augment_test,
         )
 
     def _position(self, i: int) -> int:

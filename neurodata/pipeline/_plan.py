@@ -82,13 +82,15 @@ class Plan:
     def tasks(self, folder: Path) -> list[ShardTask]:
         """One task a shard, writing to the store in this folder."""
         size = self.recipe.samples_per_shard
+        # Workers need none of the augmentations, nor torch, which these import.
+        recipe = replace(self.recipe, augment=())
         tasks = []
         seen: set[str] = set()
         for shard in range(self.n_shards):
             refs = self.refs[shard * size : (shard + 1) * size]
             first_seen = frozenset(ref.recording for ref in refs) - seen
             seen |= first_seen
-            tasks.append(ShardTask(folder, shard, self.root, self.recipe, self.head.layout, refs, first_seen))
+            tasks.append(ShardTask(folder, shard, self.root, recipe, self.head.layout, refs, first_seen))
         return tasks
 
 

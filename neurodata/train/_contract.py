@@ -11,7 +11,7 @@ from neurodata.errors import SignalError
 
 
 class Batch(Protocol):
-    """Unpacks as (frames, targets): counts [T, B, C, H, W] and class indices int64 [B]."""
+    """Unpacks as (frames, targets): counts [T, B, C, H, W] and class indices int64 [B], or soft ones [B, n_classes]."""
 
     @property
     def valid(self) -> Tensor:
@@ -53,7 +53,7 @@ class Loader(Protocol):
 
 
 def unpack(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Frames [T, B, C, H, W], targets [B] and valid [B].
+    """Frames [T, B, C, H, W], targets [B] or [B, n_classes], and valid [B].
 
     Raises
     ------
@@ -67,3 +67,8 @@ def unpack(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
             "[T, B, C, H, W]: make the loader with batch_first=False"
         )
     return frames, targets, batch.valid
+
+
+def classes_of(targets: Tensor) -> Tensor:
+    """Class indices, int64 [B]: those given, or of soft targets [B, n_classes] the larger part."""
+    return targets.argmax(dim=1) if targets.is_floating_point() else targets

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from neurodata.errors import SignalError, TrainingError
 from neurodata.models import spikingjelly
-from neurodata.train._contract import Loader, unpack
+from neurodata.train._contract import Loader, classes_of, unpack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +62,7 @@ def evaluate(model: nn.Module, loader: Loader, device: torch.device | str = "cpu
             if not confusion.size:
                 confusion = np.zeros((n_classes, n_classes), np.int64)
             loss += cross_entropy(scores, targets, reduction="sum").item()
-            pairs = targets * n_classes + scores.argmax(dim=1)
+            pairs = classes_of(targets) * n_classes + scores.argmax(dim=1)
             confusion += torch.bincount(pairs, minlength=n_classes**2).view(n_classes, n_classes).cpu().numpy()
     spikingjelly("functional").reset_net(model)
     if not confusion.sum():
@@ -76,11 +76,18 @@ def scores_in_time(model: nn.Module, frames: Tensor, targets: Tensor, device: to
     scores: Tensor = model(frames.to(device, torch.float32, non_blocking=True))
     if scores.ndim != 3 or scores.shape[1] != len(targets):
         raise SignalError(f"the network gives scores {list(scores.shape)}; expected [T, {len(targets)}, n_classes]")
-    if targets.numel() and not 0 <= int(targets.min()) <= int(targets.max()) < scores.shape[-1]:
-        raise SignalError(
-            f"targets from {int(targets.min())} to {int(targets.max())}; the network has {scores.shape[-1]} classes"
-        )
+    _check_targets(targets, scores.shape[-1])
     return scores
+
+
+def _check_targets(targets: Tensor, n_classes: int) -> None:
+    if targets.is_floating_point():
+        if targets.shape[1:] != (n_classes,):
+            raise SignalError(f"soft targets {list(targets.shape)}; the network has {n_classes} classes")
+    elif targets.numel() and not 0 <= int(targets.min()) <= int(targets.max()) < n_classes:
+        raise SignalError(
+            f"targets from {int(targets.min())} to {int(targets.max())}; the network has {n_classes} classes"
+        )
 
 
 def time_averaged(model: nn.Module, frames: Tensor, targets: Tensor, device: torch.device | str) -> Tensor:

@@ -28,7 +28,7 @@ from neurodata.errors import TrainingError
 from neurodata.progress import Progress, silent
 from neurodata.storage import exclusive, remove_leftovers, writing
 from neurodata.train._checkpoint import Checkpoint, Identity, refuse_other_run
-from neurodata.train._contract import Loader, unpack
+from neurodata.train._contract import Loader, classes_of, unpack
 from neurodata.train._evaluate import evaluate, scores_in_time
 from neurodata.train._metrics import EpochMetrics, MetricsFiles
 from neurodata.train._options import TrainOptions
@@ -156,7 +156,7 @@ def _learn(
     epoch: int,
     progress: Progress,
 ) -> tuple[float, float]:
-    """One epoch of learning: mean loss and accuracy over its valid samples."""
+    """One epoch of learning: mean loss and accuracy over its valid samples (of a mixture, the larger part counts)."""
     model.train()
     total_loss, n_right, n_samples = 0.0, 0, 0
     n_before, n_in_all = epoch * len(loader), options.epochs * len(loader)
@@ -179,7 +179,7 @@ def _learn(
         optimizer.step()
         schedule.step()
         total_loss += loss.item() * len(targets)
-        n_right += int((scores.mean(dim=0).argmax(dim=1) == targets).sum())
+        n_right += int((scores.mean(dim=0).argmax(dim=1) == classes_of(targets)).sum())
         n_samples += len(targets)
     if not n_samples:
         raise TrainingError("the training loader gives no valid sample; is the split empty?")
@@ -192,7 +192,7 @@ def _loss(scores: Tensor, targets: Tensor, options: TrainOptions) -> Tensor:
     loss = cross_entropy(scores.mean(dim=0), targets, label_smoothing=smoothing)
     if options.every_step:
         n_steps = len(scores)
-        each = cross_entropy(scores.flatten(0, 1), targets.repeat(n_steps), label_smoothing=smoothing)
+        each = cross_entropy(scores.flatten(0, 1), torch.cat([targets] * n_steps), label_smoothing=smoothing)
         loss = torch.lerp(loss, each, options.every_step)
     return loss
 

@@ -207,6 +207,21 @@ def test_train_reports_three_accuracies_and_goes_on_where_it_stopped(store: Path
     assert "epoch   1/1" not in again.stderr
 
 
+def test_train_does_the_augmentations_of_the_recipe(cache: Path, store: Path, source: Path, tmp_path: Path) -> None:
+    steps = 'samples_per_shard = 32\n[[steps]]\nname = "event_frame"\nT = 4\nsplit_by = "count"\n'
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(f'{steps}[[augment]]\nname = "flip"\n[[augment]]\nname = "mixup"\nuntil_epoch = 75\n')
+    words = ("train", "dvs-gesture", "--source", source, "--cache", cache, "--epochs", "1", "--run", "augmented")
+    done = run(*words, "--recipe", recipe)
+    assert done.returncode == 0, done.stderr
+    assert "augmentations of the recipe: flip, mixup" in done.stderr
+    assert store.name in json.loads((cache / "runs" / "augmented" / "result.json").read_text())["run"]["store"]
+    recipe.write_text(steps)
+    without = run(*words, "--recipe", recipe)
+    assert without.returncode == 1
+    assert 'augment was "(Flip(' in without.stderr
+
+
 def test_cache_lists_what_is_kept(cache: Path, store: Path) -> None:
     listed = json.loads(run("cache", "--cache", cache, "--json").stdout)
     states = {Path(entry["path"]).name: entry["state"] for entry in listed["entries"]}
