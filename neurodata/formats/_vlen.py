@@ -1,9 +1,10 @@
 """HDF5 datasets of sequences, read by position: the variable-length columns of SHD, and texts.
 
 An element of such a dataset is the length of its sequence, and the collection of the global heap (an address) and
-the object in it (a number) that hold the items. The library converts each sequence on its own, and follows lengths
-and addresses of a damaged file wherever they lead. Here it gives the elements as they are stored; `_heap` reads the
-sequences from the file, after every size has been compared with what is there.
+the object in it (a number) that hold the items. The library makes an array of each sequence in turn, and on damaged
+collections it can go round in circles: HDF5 2.0 does so for ever where an object's length has a bit wrong. Here it
+gives the elements as they are stored; `_heap` reads the sequences from the file, after every size has been compared
+with what is there.
 
 Elements packed by deflate, shuffle or fletcher32 are read (a checksum is passed over: the heap has marks of its
 own); other filters, and files with addresses of less than eight bytes, are refused with the way out.

@@ -269,6 +269,23 @@ def test_what_is_no_shd_is_named(tmp_path: Path) -> None:
         open_collection(tmp_path / "b.h5")
 
 
+def test_objects_of_other_lengths_than_their_sequences_are_named(tmp_path: Path) -> None:
+    # HDF5 2.0 does not return from reading some of these.
+    path = saved(tmp_path / "a.h5", trains(60, 0, 700))
+    content = path.read_bytes()
+    n_tried = 0
+    for n_bytes in (120, 1400):
+        at = content.index(n_bytes.to_bytes(8, "little"))
+        while at >= 0:
+            for wrong in (0, n_bytes - 1, n_bytes + 76, 2**31, 2**64 - 1):
+                path.write_bytes(content[:at] + wrong.to_bytes(8, "little") + content[at + 8 :])
+                with pytest.raises(FormatError, match=r"a\.h5: spikes/\w+ \d: the heap collection at byte \d+ has "):
+                    list(registry.formats["shd_h5"].open(path, None).readings())
+                n_tried += 1
+            at = content.find(n_bytes.to_bytes(8, "little"), at + 8)
+    assert n_tried == 2 * 2 * 5
+
+
 def test_the_sensor_may_be_stated(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.h5", [([0.5], [800])])
     assert open_collection(path, sensor=Sensor(1000, 1, 1)).read(0).signal.sensor == Sensor(1000, 1, 1)
