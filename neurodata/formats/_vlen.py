@@ -2,15 +2,15 @@
 
 An element of such a dataset is the length of its sequence, and the collection of the global heap (an address) and
 the object in it (a number) that hold the items. The library makes an array of each sequence in turn, and on damaged
-collections it can go round in circles: HDF5 2.0 does so for ever where an object's length has a bit wrong. Here it
+collections it can go round in circles: HDF5 2.0 did so for ever where an object had a wrong length. Here it
 gives the elements as they are stored; `_heap` reads the sequences from the file, after every size has been compared
 with what is there.
 
 Elements packed by deflate, shuffle or fletcher32 are read (a checksum is passed over: the heap has marks of its
 own); other filters, and files with addresses of less than eight bytes, are refused with the way out.
 
-Source: HDF5 File Format Specification, version 3.0: global heap, global heap ID, and variable-length data;
-https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html.
+Source: HDF5 File Format Specification, version 3.0: global heap, global heap ID, and variable-length data; the fields
+as other readers give them, and as the library writes them.
 """
 
 from __future__ import annotations
