@@ -14,10 +14,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from neurodata.errors import FormatError, MissingExtraError, NeurodataError
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.errors import FormatError, MissingExtraError, NeurodataError, SignalError
 from neurodata.formats._blocks import Columns
 from neurodata.formats._columns import checked, require_types
 from neurodata.formats._file import RecordingFile
+from neurodata.signals import Sensor
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 NAMES = ("t", "x", "y", "p")
@@ -66,13 +70,15 @@ def opened(path: Path, fingerprint: tuple[int, int] | None = None, at: int = 0) 
             found.close()
 
 
-def reason_not(head: bytes, path: Path, names: tuple[str, ...]) -> str | None:
-    """None for HDF5 with datasets of these names, else why not: what formats sniff by."""
+def reason_not(head: bytes, path: Path, names: tuple[str, ...], groups: tuple[str, ...] = ()) -> str | None:
+    """None for HDF5 with datasets and groups of these names, else why not: what formats sniff by."""
     if not head.startswith(MAGIC):
         return "does not begin as HDF5"
     try:
         with opened(path) as file, damage_named(path):
-            missing = [name for name in names if not isinstance(file.get(name), library(path).Dataset)]
+            h5py = library(path)
+            missing = [name for name in names if not isinstance(file.get(name), h5py.Dataset)]
+            missing += [name for name in groups if not isinstance(file.get(name), h5py.Group)]
     except (FormatError, MissingExtraError) as error:
         return str(error).removeprefix(f"{path}: ")
     return f"has no {', '.join(missing)}" if missing else None
@@ -143,7 +149,7 @@ def require_sound(path: Path, file: Any, names: tuple[str, ...]) -> int:
         packed by a filter that is not installed.
     """
     with damage_named(path):
-        datasets = {name: _dataset(path, file, name) for name in names}
+        datasets = {name: sound_dataset(path, file, name) for name in names}
         types = (
             {name.rsplit("/", 1)[-1]: dataset.dtype for name, dataset in datasets.items()}
             if len(names) == len(NAMES)
@@ -155,15 +161,73 @@ def require_sound(path: Path, file: Any, names: tuple[str, ...]) -> int:
         n_stored = sum(dataset.id.get_storage_size() for dataset in datasets.values())
     if len(set(lengths.values())) != 1:
         raise FormatError(f"{path}: the columns have different lengths ({lengths}); the file is damaged")
-    if n_stored > path.stat().st_size or n_bytes > max(SMALL_BYTES, MOST_PACKED * n_stored):
-        raise FormatError(
-            f"{path}: {n_stored} bytes are to become {n_bytes} in {', '.join(names)}; the file is damaged, or made "
-            "to fill memory"
-        )
+    _require_room(path, ", ".join(names), n_bytes, n_stored)
     return int(lengths[names[0]])
 
 
-def _dataset(path: Path, file: Any, name: str) -> Any:
+def _require_room(path: Path, names: str, n_bytes: int, n_stored: int) -> None:
+    if n_stored > path.stat().st_size or n_bytes > max(SMALL_BYTES, MOST_PACKED * n_stored):
+        raise FormatError(
+            f"{path}: {n_stored} bytes are to become {n_bytes} in {names}; the file is damaged, or made to fill memory"
+        )
+
+
+def whole_column(path: Path, file: Any, name: str, kinds: str) -> NDArray[Any]:
+    """All of a dataset of one axis, of a NumPy type of these kinds ("iu", "f", "S").
+
+    Raises
+    ------
+    FormatError
+        As `require_sound`.
+    """
+    with damage_named(path):
+        dataset = sound_dataset(path, file, name)
+        if dataset.dtype.kind not in kinds:
+            raise FormatError(f"{path}: {name} holds {dataset.dtype}; expected one of the kinds {', '.join(kinds)}")
+        _require_room(path, name, dataset.shape[0] * dataset.dtype.itemsize, dataset.id.get_storage_size())
+        values: NDArray[Any] = dataset[:]
+    return values
+
+
+def whole_number(path: Path, holder: Any, name: str) -> int | None:
+    """A scalar dataset or attribute; None when there is none."""
+    with damage_named(path):
+        found = holder.get(name)
+        if found is None:
+            return None
+        value = np.asarray(found if isinstance(found, np.generic) else found[()])
+    if value.shape not in ((), (1,)) or value.dtype.kind not in "iu" or abs(int(value.item())) > 2**61:
+        raise FormatError(f"{path}: {name} is {value.dtype} of shape {value.shape}; expected one whole number")
+    return int(value.item())
+
+
+def told_sensor(path: Path, holder: Any) -> Sensor | None:
+    """The sensor of datasets or attributes `width` and `height`, with `polarities` where we wrote them."""
+    with damage_named(path):
+        width, height = (whole_number(path, holder, name) for name in ("width", "height"))
+        if width is None or height is None:
+            return None
+        polarities = whole_number(path, holder, "polarities")
+    try:
+        return Sensor(width, height, 2 if polarities is None else polarities)
+    except SignalError as error:
+        raise FormatError(f"{path}: {error}; the file is damaged") from error
+
+
+def tell_sensor(file: Any, sensor: Sensor) -> None:
+    """Write it into the attributes of a file."""
+    for name, size in (("width", sensor.width), ("height", sensor.height), ("polarities", sensor.polarities)):
+        file.attrs[name] = np.int64(size)
+
+
+def sound_dataset(path: Path, file: Any, name: str) -> Any:
+    """A dataset of one axis that lies in this file, with chunks of bearable size and filters that are installed.
+
+    Raises
+    ------
+    FormatError
+        When it is none.
+    """
     dataset = file.get(name)
     if not isinstance(dataset, library(path).Dataset) or len(dataset.shape or ()) != 1:
         raise FormatError(f"{path}: {name} is no dataset of one axis; expected events of this layout")

@@ -1,9 +1,14 @@
-"""AEDAT 2.0 and 1.0 (jAER): addresses and times of a DVS128 or a DAVIS.
+"""AEDAT 2.0 and 1.0 (jAER): addresses and times of a DVS128, a DAVIS or a CochleaLP.
 
 Source: AEDAT file formats, https://docs.inivation.com/software/software-advanced-usage/file-formats/aedat-2.0.html
 and aedat-1.0.html; the bits of external events and IMU samples of a DAVIS from memory of jAER. The specification
 calls all numbers signed and a DVS128's polarity bit 1 ON; recordings have times that only make sense unsigned, and
 jAER takes 0 for ON. It does not say where a header without an end line stops, or what follows when the time wraps.
+
+The silicon cochlea CochleaLP (DAS1) has 64 channels, two ears and two polarities: its sensor is 64x2x2, x the channel
+from the high frequencies on, y the ear. jAER's classes `CochleaLP` and `CochleaLPEvent` have these bits; its MATLAB
+scripts take 0 for ON, and for the left ear the row that `CochleaLPEvent` calls the right one: the rows are kept as
+they are numbered. Cochleas with more neurons for each channel (CochleaAMS1b, 1c) are not read.
 """
 
 from __future__ import annotations
@@ -12,7 +17,16 @@ import re
 from pathlib import Path
 
 from neurodata.errors import FormatError
-from neurodata.formats._aedat2_records import CLOCK_US, DVS128, HALF_CLOCK_US, Layout, davis, decoding, records
+from neurodata.formats._aedat2_records import (
+    CLOCK_US,
+    COCHLEA_LP,
+    DVS128,
+    HALF_CLOCK_US,
+    Layout,
+    davis,
+    decoding,
+    records,
+)
 from neurodata.formats._blocks import BlockRecording
 from neurodata.formats._contract import Format
 from neurodata.formats._file import RecordingFile
@@ -34,6 +48,7 @@ CHIPS: dict[str, tuple[Sensor, Layout]] = {
     "DAVIS240": (Sensor(240, 180), davis(240, 180)),
     "DAVIS346": (Sensor(346, 260), davis(346, 260)),
     "DAVIS640": (Sensor(640, 480), davis(640, 480)),
+    "COCHLEALP": (Sensor(64, 2), COCHLEA_LP),
 }
 WRITTEN_CHIP = "ch.unizh.ini.jaer.chip.retina.DVS128"
 
@@ -50,8 +65,9 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> B
     that keep the DVS128's rows as they are numbered, from below, show them upside down. (Recordings of CIFAR10-DVS
     are read with other axes: format "aedat2_cifar10dvs".) A file of version 1.0 that names no chip is a DVS128's.
 
-    Only polarity events are read. `findings` counts "APS samples" and "IMU samples" (of a DAVIS), "external
-    events", "clock wraps" (2^32 us each), and events whose time goes back ("late").
+    Only polarity events and spikes are read. `findings` counts "APS samples" and "IMU samples" (of a DAVIS), "external
+    events" (of a CochleaLP: its ticks, and samples of its microphones), "clock wraps" (2^32 us each), and events whose
+    time goes back ("late").
 
     Raises
     ------
@@ -144,7 +160,7 @@ def _require_storable(events: EventArray, path: Path) -> None:
 FORMAT = Format(
     name="aedat2",
     version=1,
-    title="AEDAT 1.0 and 2.0: DVS128 and DAVIS recordings of jAER",
+    title="AEDAT 1.0 and 2.0: DVS128, DAVIS and CochleaLP recordings of jAER",
     extensions=(".aedat2",),  # jAER's files end in .aedat; writing to that gives AEDAT 3.1
     sniff=sniff,
     open=open_file,

@@ -20,7 +20,17 @@ import numpy as np
 from neurodata.errors import FormatError
 from neurodata.formats._columns import ColumnRecording, not_told, open_columns
 from neurodata.formats._contract import Format
-from neurodata.formats._hdf5 import Datasets, damage_named, library, opened, reason_not, require_sound
+from neurodata.formats._hdf5 import (
+    Datasets,
+    damage_named,
+    library,
+    opened,
+    reason_not,
+    require_sound,
+    tell_sensor,
+    told_sensor,
+    whole_number,
+)
 from neurodata.signals import EventArray, Sensor
 from neurodata.storage import write_bytes
 
@@ -46,7 +56,7 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> C
     """
     with opened(path) as file:
         n = require_sound(path, file, COLUMNS)
-        offset_us = _whole_number(path, file, "t_offset") or 0
+        offset_us = whole_number(path, file, "t_offset") or 0
         sensor = sensor or _told_sensor(path, file)
     if sensor is None:
         raise not_told(path)
@@ -55,23 +65,9 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> C
 
 def _told_sensor(path: Path, file: Any) -> Sensor | None:
     with damage_named(path):
-        for holder in (file["events"], file["events"].attrs, file.attrs):
-            width, height = (_whole_number(path, holder, name) for name in ("width", "height"))
-            if width is not None and height is not None:
-                return Sensor(width, height, _whole_number(path, holder, "polarities") or 2)
-    return None
-
-
-def _whole_number(path: Path, holder: Any, name: str) -> int | None:
-    """A scalar dataset or attribute; None when there is none."""
-    with damage_named(path):
-        found = holder.get(name)
-        if found is None:
-            return None
-        value = np.asarray(found if isinstance(found, np.generic) else found[()])
-    if value.shape not in ((), (1,)) or value.dtype.kind not in "iu" or abs(int(value.item())) > 2**61:
-        raise FormatError(f"{path}: {name} is {value.dtype} of shape {value.shape}; expected one whole number")
-    return int(value.item())
+        holders = (file["events"], file["events"].attrs, file.attrs)
+    found = (told_sensor(path, holder) for holder in holders)
+    return next((sensor for sensor in found if sensor is not None), None)
 
 
 def write_file(events: EventArray, path: Path) -> None:
@@ -116,9 +112,7 @@ def _fill(file: Any, events: EventArray, start_us: int) -> None:
         chunk = (min(EVENTS_PER_CHUNK, max(1, len(column))),)
         file.create_dataset(name, data=column, chunks=chunk, maxshape=(None,), compression=packed)
     file["t_offset"] = np.int64(start_us)
-    sensor = events.sensor
-    for name, size in (("width", sensor.width), ("height", sensor.height), ("polarities", sensor.polarities)):
-        file.attrs[name] = np.int64(size)
+    tell_sensor(file, events.sensor)
 
 
 FORMAT = Format(

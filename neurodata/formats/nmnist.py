@@ -17,6 +17,7 @@ from neurodata.errors import FormatError
 from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
 from neurodata.formats._contract import Format
 from neurodata.formats._index import open_blocks
+from neurodata.formats.bs1 import are_neurons
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
 from neurodata.storage import writing
@@ -36,7 +37,7 @@ SENSORS = (Sensor(34, 34), Sensor(128, 128), Sensor(240, 180), Sensor(256, 256))
 def sniff(head: bytes, path: Path) -> str | None:
     """None for bytes that make sense as events: times go up, rows are below 240, not all the same.
 
-    A headerless file of a few events proves nothing; there the extension decides.
+    A headerless file of a few events proves nothing, and .bs1 is laid out alike; there the extension decides.
     """
     size_bytes = path.stat().st_size
     if size_bytes % EVENT_BYTES:
@@ -51,6 +52,8 @@ def sniff(head: bytes, path: Path) -> str | None:
         return "times go back in more than one event of fifty"
     if len(records) > 1 and (records == records[0]).all():
         return "all events are the same"
+    if path.suffix.lower() not in EXTENSIONS and are_neurons(records):
+        return "looks like events of numbered neurons"
     return None
 
 

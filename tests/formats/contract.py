@@ -20,6 +20,9 @@ from tests.formats.outcomes import outcome
 from tests.strategies import event_arrays
 
 SENSOR = Sensor(34, 34)
+LATEST_START_US = 60_000_000
+# Formats that hold less than that: their sensor, and when recordings begin at the latest.
+LIMITS = {"bs1": (Sensor(34, 1), 8_000_000), "bs3": (SENSOR, 16_000_000)}
 
 
 def recorded(n: int, seed: int = 0, longest_step_us: int = 40) -> EventArray:
@@ -36,14 +39,20 @@ def recorded(n: int, seed: int = 0, longest_step_us: int = 40) -> EventArray:
 
 @st.composite
 def recordings_of_any_length(draw: st.DrawFn) -> EventArray:
-    """Events that begin within a minute, which every container can hold."""
+    """Events that begin within a minute, which most containers can hold (see LIMITS)."""
     events = draw(event_arrays(sensor=SENSOR))
-    shift_us = draw(st.integers(0, 60_000_000)) - int(events.t[0] if len(events) else 0)
+    shift_us = draw(st.integers(0, LATEST_START_US)) - int(events.t[0] if len(events) else 0)
     return EventArray(events.t + shift_us, events.x, events.y, events.p, events.sensor)
 
 
 class FormatContract:
     """Subclass it and give the fixture `format`."""
+
+    @pytest.fixture(autouse=True)
+    def _within_limits(self, format: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+        sensor, latest_us = LIMITS.get(format.name, (SENSOR, LATEST_START_US))
+        monkeypatch.setattr("tests.formats.contract.SENSOR", sensor)
+        monkeypatch.setattr("tests.formats.contract.LATEST_START_US", latest_us)
 
     @pytest.fixture
     def written(self, format: Format, tmp_path: Path) -> Path:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from neurodata import registry
 from neurodata.errors import FormatError
 from neurodata.formats import open_recording, read, write
-from neurodata.formats._aedat2_records import CIFAR10DVS, DVS128, STATE, Layout, davis, decode, reference
+from neurodata.formats._aedat2_records import CIFAR10DVS, COCHLEA_LP, DVS128, STATE, Layout, davis, decode, reference
 from neurodata.formats._blocks import BlockRecording, Columns
 from neurodata.signals import EventArray, Sensor
 from tests.formats.contract import recorded
@@ -110,7 +110,7 @@ def test_a_pause_of_more_than_half_the_clock_before_any_wrap_is_a_pause(tmp_path
     assert recording_of(tmp_path, record(7, 0), record(2**32 - 1, 0)).events().t.tolist() == [7, 2**32 - 1]
 
 
-@pytest.mark.parametrize("layout", [DVS128, CIFAR10DVS, davis(240, 180), davis(346, 260)])
+@pytest.mark.parametrize("layout", [DVS128, CIFAR10DVS, davis(240, 180), davis(346, 260), COCHLEA_LP])
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)), max_size=30), st.booleans(), st.data())
 def test_the_kernel_equals_its_reference_wherever_it_stops(
     layout: Layout, pairs: list[tuple[int, int]], is_plain: bool, data: st.DataObject
@@ -188,6 +188,41 @@ def test_the_byte_of_an_event_off_the_sensor_is_exact_behind_other_records(tmp_p
             tmp_path, record(1, pixel(0, 127, 0)), *[record(1, 0x8000)] * 2, record(2, pixel(0, 50, 0)), header=CHIP,
             sensor=Sensor(128, 50),
         )  # fmt: skip
+
+
+COCHLEA = b"# HardwareInterface: COCHLEA FX3 PROTO-01\r\n# AEChip: ch.unizh.ini.jaer.chip.cochlea.CochleaLP\r\n"
+
+
+def test_a_cochlea_has_channels_and_ears_and_its_ticks_are_counted(tmp_path: Path) -> None:
+    recording = recording_of(
+        tmp_path,
+        record(5, 0b11111110),  # channel 63, ear 1, ON
+        record(6, 0x80000001),  # tick
+        record(6, 0x302C),  # start of a conversion
+        record(7, 0b00001001),  # channel 2, ear 0, OFF
+        header=COCHLEA + END,
+    )
+    assert recording.sensor == Sensor(64, 2)
+    assert rows(recording.events()) == [(5, 63, 1, True), (7, 2, 0, False)]
+    assert recording.findings == {"external events": 2}
+
+
+def test_a_real_cochlea_recording_equals_its_bits(recordings: Path) -> None:
+    path = recordings / "audio_spikes" / "das_grid" / "s1-bbaf3s.aedat"
+    recording = open_recording(path)
+    events = recording.events()
+    assert (recording.format, recording.sensor, recording.n_events) == ("aedat2", Sensor(64, 2), 23980)
+    assert recording.findings == {"external events": 162}
+    content = path.read_bytes()
+    # No header line is as short as a record, and 8 * (23980 + 162) bytes are left at the end of the file.
+    address, t = np.frombuffer(content[-8 * 24142 :], ">u4").reshape(-1, 2).astype(np.int64).T
+    assert content[: -8 * 24142].endswith(b"\n")
+    is_tick = address >> 31 == 1
+    assert np.unique(np.diff(t[is_tick])).tolist() == [32768]
+    address, t = address[~is_tick], t[~is_tick]
+    for found, expected in ((events.t, t), (events.x, address // 4), (events.y, address // 2 % 2)):
+        assert np.array_equal(found, expected)
+    assert np.array_equal(events.p, address % 2 == 0)
 
 
 def test_written_records_have_the_bits_of_a_dvs128(tmp_path: Path) -> None:
