@@ -6,7 +6,8 @@ anything is allocated; links to other files are not followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -142,7 +143,7 @@ def require_sound(path: Path, file: Any, names: tuple[str, ...]) -> int:
         packed by a filter that is not installed.
     """
     with damage_named(path):
-        datasets = {name: _dataset(path, file, name) for name in names}
+        datasets = {name: sound_dataset(path, file, name) for name in names}
         types = (
             {name.rsplit("/", 1)[-1]: dataset.dtype for name, dataset in datasets.items()}
             if len(names) == len(NAMES)
@@ -150,27 +151,42 @@ def require_sound(path: Path, file: Any, names: tuple[str, ...]) -> int:
         )
         require_types(path, types)
         lengths = {name: dataset.shape[0] for name, dataset in datasets.items()}
-        n_bytes = sum(dataset.shape[0] * dataset.dtype.itemsize for dataset in datasets.values())
-        n_stored = sum(dataset.id.get_storage_size() for dataset in datasets.values())
     if len(set(lengths.values())) != 1:
         raise FormatError(f"{path}: the columns have different lengths ({lengths}); the file is damaged")
-    if n_stored > path.stat().st_size or n_bytes > max(SMALL_BYTES, MOST_PACKED * n_stored):
-        raise FormatError(
-            f"{path}: {n_stored} bytes are to become {n_bytes} in {', '.join(names)}; the file is damaged, or made "
-            "to fill memory"
-        )
+    require_stored(path, datasets)
     return int(lengths[names[0]])
 
 
-def _dataset(path: Path, file: Any, name: str) -> Any:
+def require_stored(path: Path, datasets: Mapping[str, Any]) -> None:
+    """Refuse datasets, by name, that are larger than what is stored of them can unpack to."""
+    with damage_named(path):
+        n_bytes = sum(math.prod(dataset.shape) * dataset.dtype.itemsize for dataset in datasets.values())
+        n_stored = sum(dataset.id.get_storage_size() for dataset in datasets.values())
+    if n_stored > path.stat().st_size or n_bytes > max(SMALL_BYTES, MOST_PACKED * n_stored):
+        raise FormatError(
+            f"{path}: {n_stored} bytes are to become {n_bytes} in {', '.join(datasets)}; the file is damaged, or made "
+            "to fill memory"
+        )
+
+
+def sound_dataset(path: Path, file: Any, name: str, n_axes: tuple[int, ...] = (1,)) -> Any:
+    """A dataset of so many axes (one of these numbers) in the file itself, in chunks and packed so that it can be read.
+
+    Raises
+    ------
+    FormatError
+        When it is missing, of another shape, elsewhere, in huge chunks, or packed by a filter that is not installed.
+    """
     h5py = library(path)
     dataset = file.get(name)
-    if not isinstance(dataset, h5py.Dataset) or len(dataset.shape or ()) != 1:
-        raise FormatError(f"{path}: {name} is no dataset of one axis; expected events of this layout")
+    if not isinstance(dataset, h5py.Dataset) or len(dataset.shape or ()) not in n_axes:
+        raise FormatError(f"{path}: {name} is no dataset of {_one_of(n_axes)}; the file is of another layout")
     if dataset.is_virtual or dataset.external or dataset.file.filename != file.filename:
         raise FormatError(f"{path}: {name} lies in another file; such links are not followed: copy it into one file")
-    if dataset.chunks and dataset.chunks[0] * dataset.dtype.itemsize > LARGEST_CHUNK_BYTES:
-        raise FormatError(f"{path}: {name} has chunks of {dataset.chunks[0]} events; rewrite it with smaller ones")
+    if dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > LARGEST_CHUNK_BYTES:
+        raise FormatError(
+            f"{path}: {name} has chunks of {math.prod(dataset.chunks)} elements; rewrite it with smaller ones"
+        )
     created = dataset.id.get_create_plist()
     for k in range(created.get_nfilters()):
         number, _, _, title = created.get_filter(k)
@@ -180,6 +196,11 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
                 f"is not installed; {_ways_out(number)}"
             )
     return dataset
+
+
+def _one_of(n_axes: tuple[int, ...]) -> str:
+    words = {1: "one axis", 2: "two axes", 3: "three axes"}
+    return " or ".join(words[n] for n in n_axes)
 
 
 ECF = 0x8ECF
