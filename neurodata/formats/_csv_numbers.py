@@ -135,7 +135,7 @@ def _row(
         if n_digits == 0:
             return NOT_A_NUMBER
         if at < end and (raw[at] == LOWER_E or raw[at] == UPPER_E):
-            shift, after = _exponent(raw, at + 1, end)
+            shift, after = read_exponent(raw, at + 1, end)
             if after == at + 1:
                 return NOT_A_NUMBER
             power, at = power + shift, after
@@ -161,7 +161,7 @@ def _row(
 
 
 @kernel
-def _exponent(raw: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
+def read_exponent(raw: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     """A whole number with a sign, and the byte after it; at itself: there is none."""
     start = at
     is_negative = at < end and raw[at] == MINUS

@@ -7,7 +7,7 @@ anything is allocated; links to other files are not followed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -157,18 +157,21 @@ def require_sound(path: Path, file: Any, names: tuple[str, ...]) -> int:
         )
         require_types(path, types)
         lengths = {name: dataset.shape[0] for name, dataset in datasets.items()}
-        n_bytes = sum(dataset.shape[0] * dataset.dtype.itemsize for dataset in datasets.values())
-        n_stored = sum(dataset.id.get_storage_size() for dataset in datasets.values())
     if len(set(lengths.values())) != 1:
         raise FormatError(f"{path}: the columns have different lengths ({lengths}); the file is damaged")
-    _require_room(path, ", ".join(names), n_bytes, n_stored)
+    require_stored(path, datasets)
     return int(lengths[names[0]])
 
 
-def _require_room(path: Path, names: str, n_bytes: int, n_stored: int) -> None:
+def require_stored(path: Path, datasets: Mapping[str, Any]) -> None:
+    """Refuse datasets, by name, that are larger than what is stored of them can unpack to."""
+    with damage_named(path):
+        n_bytes = sum(math.prod(dataset.shape) * dataset.dtype.itemsize for dataset in datasets.values())
+        n_stored = sum(dataset.id.get_storage_size() for dataset in datasets.values())
     if n_stored > path.stat().st_size or n_bytes > max(SMALL_BYTES, MOST_PACKED * n_stored):
         raise FormatError(
-            f"{path}: {n_stored} bytes are to become {n_bytes} in {names}; the file is damaged, or made to fill memory"
+            f"{path}: {n_stored} bytes are to become {n_bytes} in {', '.join(datasets)}; the file is damaged, or made "
+            "to fill memory"
         )
 
 
@@ -184,7 +187,7 @@ def whole_column(path: Path, file: Any, name: str, kinds: str) -> NDArray[Any]:
         dataset = sound_dataset(path, file, name)
         if dataset.dtype.kind not in kinds:
             raise FormatError(f"{path}: {name} holds {dataset.dtype}; expected one of the kinds {', '.join(kinds)}")
-        _require_room(path, name, dataset.shape[0] * dataset.dtype.itemsize, dataset.id.get_storage_size())
+        require_stored(path, {name: dataset})
         values: NDArray[Any] = dataset[:]
     return values
 
@@ -220,17 +223,17 @@ def tell_sensor(file: Any, sensor: Sensor) -> None:
         file.attrs[name] = np.int64(size)
 
 
-def sound_dataset(path: Path, file: Any, name: str) -> Any:
-    """A dataset of one axis that lies in this file, with chunks of bearable size and filters that are installed.
+def sound_dataset(path: Path, file: Any, name: str, n_axes: tuple[int, ...] = (1,)) -> Any:
+    """A dataset of so many axes (one of these numbers) that `require_readable` accepts.
 
     Raises
     ------
     FormatError
-        When it is none.
+        When it is missing, of another shape, or cannot be read.
     """
     dataset = file.get(name)
-    if not isinstance(dataset, library(path).Dataset) or len(dataset.shape or ()) != 1:
-        raise FormatError(f"{path}: {name} is no dataset of one axis; expected events of this layout")
+    if not isinstance(dataset, library(path).Dataset) or len(dataset.shape or ()) not in n_axes:
+        raise FormatError(f"{path}: {name} is no dataset of {_one_of(n_axes)}; the file is of another layout")
     require_readable(path, file, dataset, name)
     return dataset
 
@@ -241,7 +244,7 @@ def require_readable(path: Path, file: Any, dataset: Any, name: str) -> None:
         raise FormatError(f"{path}: {name} lies in another file; such links are not followed: copy it into one file")
     n_in_chunk = math.prod(dataset.chunks or ())
     if n_in_chunk * dataset.dtype.itemsize > LARGEST_CHUNK_BYTES:
-        raise FormatError(f"{path}: {name} has chunks of {n_in_chunk} events; rewrite it with smaller ones")
+        raise FormatError(f"{path}: {name} has chunks of {n_in_chunk} elements; rewrite it with smaller ones")
     h5py = library(path)
     created = dataset.id.get_create_plist()
     for k in range(created.get_nfilters()):
@@ -251,6 +254,11 @@ def require_readable(path: Path, file: Any, dataset: Any, name: str) -> None:
                 f"{path}: {name} is packed by the HDF5 filter {number} ({title.decode('utf-8', 'replace')}), which "
                 f"is not installed; {_ways_out(number)}"
             )
+
+
+def _one_of(n_axes: tuple[int, ...]) -> str:
+    words = {1: "one axis", 2: "two axes", 3: "three axes"}
+    return " or ".join(words[n] for n in n_axes)
 
 
 ECF = 0x8ECF

@@ -143,7 +143,7 @@ def test_huge_chunks_are_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for name in columns():
             file.create_dataset(name, (10,), np.int64, chunks=(1 << 28,), maxshape=(None,))
-    with pytest.raises(FormatError, match="chunks of 268435456 events"):
+    with pytest.raises(FormatError, match="chunks of 268435456 elements"):
         read(tmp_path / "a.h5", sensor=SENSOR)
 
 
