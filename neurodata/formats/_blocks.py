@@ -54,6 +54,10 @@ class Columns(NamedTuple):
         """Events first to last - 1: a view."""
         return Columns(self.t[first:last], self.x[first:last], self.y[first:last], self.p[first:last])
 
+    def fill_from(self, events: Columns) -> None:
+        """Copy as many events into these columns."""
+        self.t[:], self.x[:], self.y[:], self.p[:] = events
+
     def in_time_order(self) -> Columns:
         """A copy in stable time order."""
         order = np.argsort(self.t, kind="stable")
@@ -147,6 +151,7 @@ class BlockRecording:
             if n_held < max(n, 2 * n_kept) and not is_last:
                 continue
             columns = Columns.joined(held)
+            held.clear()  # nothing is in memory twice while packets are used
             if self.findings["late"]:
                 columns = columns.in_time_order()
             n_ready = int(np.searchsorted(columns.t, final_until_us, side="right"))

@@ -103,8 +103,7 @@ def open_columns(path: Path, format: str, source: Source, sensor: Sensor, keep: 
             if x_max >= sensor.width or y_max >= sensor.height:
                 raise _off_sensor(path, reader, events, first, sensor)
             if held is not None:
-                for column, part in zip(held.part(first, last), events, strict=True):
-                    column[:] = part
+                held.part(first, last).fill_from(events)
             blocks.append((first, 0, last - first, min_us, max_us))
             n_late, latest_us = n_late + n_back, max(latest_us, max_us)
     return ColumnRecording(

@@ -11,7 +11,7 @@ Plain arrays of several columns are not read: neither the order nor the unit is 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +23,15 @@ from numpy.typing import NDArray
 from neurodata.errors import FormatError, SignalError
 from neurodata.formats._blocks import Columns
 from neurodata.formats._columns import ColumnRecording, checked, not_told, open_columns, require_types
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._npy import Array, MemberReader, arrays, is_numpy_file, values
-from neurodata.signals import EventArray, Sensor
+from neurodata.formats._writing import pieces, require_times
+from neurodata.signals import Sensor
 from neurodata.storage import writing
 
-NAMES = ("t", "x", "y", "p")
+TYPES = {"t": np.int64, "x": np.uint16, "y": np.uint16, "p": np.bool_}
+NAMES = tuple(TYPES)
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the clock is no part of a file
 
 
@@ -123,24 +125,36 @@ def _source(path: Path, found: dict[str, Array]) -> _Arrays:
     return _Arrays(path, columns)
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """SpikingJelly's layout, deflated: t int64 (us), x and y uint16, p bool, each of shape [n].
+
+    The file holds one column after the other, so the stream is gone through once for each.
 
     Raises
     ------
     FormatError
         When a time is negative: SpikingJelly's recordings have none.
     """
-    if len(events) and events.t[0] < 0:
-        raise FormatError(f"{path}: times begin at {events.t[0]} us; npz of events holds none before 0: shift them")
+    require_times(events, path, "npz of events")
     grid = np.array([events.sensor.width, events.sensor.height, events.sensor.polarities])
-    named: dict[str, NDArray[Any]] = {"t": events.t, "x": events.x, "y": events.y, "p": events.p, "sensor": grid}
     with writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, column in named.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", EARLIEST)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w", force_zip64=column.nbytes > 1 << 31) as member:
-                np.lib.format.write_array(member, column, version=(1, 0), allow_pickle=False)
+        for name, dtype in TYPES.items():
+            parts = (getattr(piece, name) for piece in pieces(events, path, "npz"))
+            _write_array(archive, name, np.dtype(dtype), events.n_events, parts)
+        _write_array(archive, "sensor", grid.dtype, len(grid), [grid])
+
+
+def _write_array(
+    archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], n: int, parts: Iterable[NDArray[Any]]
+) -> None:
+    """A member of n elements, as `numpy.savez_compressed` has it, but with no clock in it."""
+    entry = zipfile.ZipInfo(f"{name}.npy", EARLIEST)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (n,)}
+    with archive.open(entry, "w", force_zip64=n * dtype.itemsize > 1 << 31) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        for part in parts:
+            member.write(part.tobytes())
 
 
 FORMAT = Format(
