@@ -18,8 +18,10 @@ settings.load_profile("neurodata")
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test has a cache root of its own, made when something writes to it."""
-    monkeypatch.setenv("NEURODATA_CACHE", str(tmp_path_factory.getbasetemp() / "cache" / os.urandom(4).hex()))
+    """Every test has a cache root and a user's cache of its own, made when something writes to them."""
+    cache = tmp_path_factory.getbasetemp() / "cache" / os.urandom(4).hex()
+    monkeypatch.setenv("NEURODATA_CACHE", str(cache))
+    monkeypatch.setattr("neurodata.storage._roots.user_cache_path", lambda name: cache / "of_user" / name)
     monkeypatch.delenv("NEURODATA_PATH", raising=False)
 
 

@@ -20,6 +20,9 @@ def open_recording(
 ) -> Recording:
     """A recording of events on disk: header and structure are read now, events when asked for.
 
+    A file is gone through once to check and index it. For one of 16 MiB or more the index is kept in the user's cache,
+    and the next opening reads that instead, until the file changes; what is damaged since then shows when it is read.
+
     Parameters
     ----------
     path

@@ -15,17 +15,20 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
 from neurodata.errors import FormatError
 from neurodata.formats._aedat4_index import index_packets
-from neurodata.formats._aedat4_packets import GET_AGAIN, LZ4, NONE, ZSTD_HIGH, packet
+from neurodata.formats._aedat4_packets import GET_AGAIN, LZ4, NONE, STATE, ZSTD_HIGH, decoding, packet
 from neurodata.formats._blocks import BlockRecording
 from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._flatbuffer import FlatbufferError, Table
+from neurodata.formats._index import restored
+from neurodata.formats._sidecar import indexed, lie_within
 from neurodata.formats._writing import require_times, write_parts
 from neurodata.signals import Sensor
 
@@ -74,7 +77,16 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> B
             raise FormatError(f"{path}: the header names no sensor size: state it, as in sensor=Sensor(346, 260)")
         types = {number: stream.type for number, stream in streams.items()}
         stop = table_at if first <= table_at <= file.size_bytes else file.size_bytes
-        return index_packets(file, first, stop, types, compression, sensor, keep)
+        return indexed(
+            file,
+            "aedat4",
+            [sensor],
+            STATE,
+            keep,
+            fits=lie_within(first, stop, 1),
+            first_pass=lambda: index_packets(file, first, stop, types, compression, sensor, keep),
+            restored=partial(restored, file, "aedat4", decoding(compression)),
+        )
 
 
 def _read_header(file: RecordingFile) -> tuple[int, int, Mapping[int, StreamInfo], int]:
