@@ -136,8 +136,7 @@ def _with_room(columns: Columns, n_kept: int, n: int, expected: int) -> Columns:
     if n <= len(columns.t):
         return columns
     larger = Columns.empty(max(n, 2 * n_kept, expected))
-    for old, new in zip(columns, larger, strict=True):
-        new[:n_kept] = old[:n_kept]
+    larger.part(0, n_kept).fill_from(columns.part(0, n_kept))
     return larger
 
 

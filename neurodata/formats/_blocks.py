@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.formats._file import RecordingFile
+from neurodata.errors import FormatError, SignalError
+from neurodata.formats._file import RecordingFile, changed
 from neurodata.signals import EventArray, Sensor
 
 BLOCK_BYTES = 1 << 18  # bytes and the events decoded from them stay in a core's second-level cache
@@ -53,6 +55,10 @@ class Columns(NamedTuple):
     def part(self, first: int, last: int) -> Columns:
         """Events first to last - 1: a view."""
         return Columns(self.t[first:last], self.x[first:last], self.y[first:last], self.p[first:last])
+
+    def fill_from(self, events: Columns) -> None:
+        """Copy as many events into these columns."""
+        self.t[:], self.x[:], self.y[:], self.p[:] = events
 
     def in_time_order(self) -> Columns:
         """A copy in stable time order."""
@@ -100,6 +106,7 @@ class BlockRecording:
     blocks: NDArray[Any]  # [n_blocks] of BLOCK, in the order of the file
     states: NDArray[Any]  # [n_blocks] of decoding.state, as each block begins
     held: Columns | None  # all events, where that was asked for or the file is a single block
+    sidecar: Path | None = field(default=None, kw_only=True)  # file that the index is from
 
     @property
     def n_events(self) -> int:
@@ -128,7 +135,7 @@ class BlockRecording:
             columns = columns.in_time_order()
         first = 0 if start_us is None else int(np.searchsorted(columns.t, start_us, side="left"))
         last = len(columns.t) if stop_us is None else int(np.searchsorted(columns.t, stop_us, side="left"))
-        return EventArray(*columns.part(first, max(first, last)), self.sensor)
+        return self._events(columns.part(first, max(first, last)))
 
     def packets(self, n: int) -> Iterator[EventArray]:
         """All events in pieces of n (the last one shorter), in time order, the same as `events()` in one piece."""
@@ -139,6 +146,7 @@ class BlockRecording:
     def _packets(self, n: int) -> Iterator[EventArray]:
         held: list[Columns] = []
         n_held, n_kept = 0, 0
+        before_us = np.iinfo(np.int64).min
         for k, final_until_us in enumerate(self._earliest_after()):
             held.append(self._decoded(np.array([k])))
             n_held += len(held[-1].t)
@@ -147,12 +155,17 @@ class BlockRecording:
             if n_held < max(n, 2 * n_kept) and not is_last:
                 continue
             columns = Columns.joined(held)
+            held.clear()  # nothing is in memory twice while packets are used
             if self.findings["late"]:
                 columns = columns.in_time_order()
             n_ready = int(np.searchsorted(columns.t, final_until_us, side="right"))
             stop = n_ready if is_last else n_ready // n * n
             for first in range(0, stop, n):
-                yield EventArray(*columns.part(first, min(first + n, stop)), self.sensor)
+                packet = self._events(columns.part(first, min(first + n, stop)))
+                if packet.t[0] < before_us:
+                    raise self._changed()
+                before_us = packet.t[-1]
+                yield packet
             held, n_held = [columns.part(stop, n_held)], n_held - stop
             n_kept = n_held
 
@@ -179,6 +192,27 @@ class BlockRecording:
                 state = state.reshape(1).copy()
                 self.decoding.decode(raw, state, columns.part(first, last))
                 if state["damage"][0] or state["n_events"][0] != last - first:
-                    raise file.changed()
+                    raise self._changed()
                 first = last
+        return self._as_indexed(columns, self.blocks[wanted])
+
+    def _as_indexed(self, columns: Columns, blocks: NDArray[Any]) -> Columns:
+        """Events of blocks that begin and end when the index says."""
+        t = columns.t
+        first_us, last_us = (t.min(), t.max()) if self.findings["late"] else (t[0], t[-1])
+        if first_us != blocks["min_us"].min() or last_us != blocks["max_us"].max():
+            raise self._changed()
         return columns
+
+    def _events(self, columns: Columns) -> EventArray:
+        try:
+            return EventArray(*columns, self.sensor)
+        except SignalError as error:
+            raise self._changed() from error
+
+    def _changed(self) -> FormatError:
+        """The error for a file that is not what its index says; an index from a sidecar shall not be used again."""
+        if self.sidecar is not None:
+            with suppress(OSError):
+                self.sidecar.unlink()
+        return changed(self.path)

@@ -225,12 +225,10 @@ def _latest(is_set: NDArray[np.bool_], values: NDArray[np.int64]) -> NDArray[np.
 
 
 def words_of(events: EventArray, before: EventArray | None) -> NDArray[np.uint16]:
-    """Words of some events, without vectors, after the last ones written (None: these are the first)."""
-    last = before[-1:] if before is not None else None
-    high = events.t >> TIME_BITS
-    n_highs, highs = high_steps(high, int(last.t[0]) >> TIME_BITS if last else -1, TIME_BITS)
-    is_new_time = np.diff(events.t, prepend=last.t if last else -1) != 0
-    is_new_row = np.diff(events.y.astype(np.int64), prepend=last.y.astype(np.int64) if last else -1) != 0
+    """Words of some events, without vectors, after the last one written (None: these are the first)."""
+    n_highs, highs = high_steps(events, before, TIME_BITS, TIME_BITS)
+    is_new_time = np.diff(events.t, prepend=before.t if before else -1) != 0
+    is_new_row = np.diff(events.y.astype(np.int64), prepend=before.y.astype(np.int64) if before else -1) != 0
     ends = np.cumsum(n_highs + is_new_time + is_new_row + 1)  # [n] words up to and with each event's own
     words = np.empty(int(ends[-1]), "<u2")
     words[ends - 1] = ADDR_X << 12 | events.p.astype(np.uint16) << 11 | events.x

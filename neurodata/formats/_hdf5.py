@@ -7,12 +7,13 @@ anything is allocated; links to other files are not followed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from neurodata.formats._blocks import Columns
 from neurodata.formats._columns import checked, require_types
 from neurodata.formats._file import RecordingFile
 from neurodata.signals import Sensor
+from neurodata.storage import writing
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 NAMES = ("t", "x", "y", "p")
@@ -68,6 +70,58 @@ def opened(path: Path, fingerprint: tuple[int, int] | None = None, at: int = 0) 
     finally:
         with damage_named(path):
             found.close()
+
+
+class Target(RawIOBase):
+    """The file that HDF5 writes to; a failed write inside HDF5 would end the process, so it is told of afterwards."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: Any = file
+        self._error: OSError | None = None
+
+    def require_written(self) -> None:
+        """Raise the OSError of what has failed."""
+        if self._error is not None:
+            raise self._error
+
+    def _tried(self, action: Callable[..., int | None], *arguments: Any) -> int:
+        if self._error is None:
+            try:
+                return action(*arguments) or 0
+            except OSError as error:
+                self._error = error
+        return 0
+
+    def seek(self, at: int, whence: int = 0) -> int:
+        """As for files."""
+        return self._tried(self._file.seek, at, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        """As for files."""
+        return self._tried(self._file.readinto, buffer)
+
+    def write(self, data: Any) -> int:
+        """As for files."""
+        return self._tried(self._file.write, data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """As for files."""
+        return self._tried(self._file.truncate, size)
+
+    def flush(self) -> None:
+        """As for files."""
+        self._tried(self._file.flush)
+
+
+@contextmanager
+def created(path: Path) -> Iterator[tuple[Any, Target]]:
+    """An h5py.File to write, which appears when it is complete, and the target to ask whether that goes well."""
+    h5py = library(path)
+    with writing(path) as raw:
+        target = Target(raw)
+        with h5py.File(target, "w") as file:
+            yield file, target
+        target.require_written()
 
 
 def reason_not(head: bytes, path: Path, names: tuple[str, ...], groups: tuple[str, ...] = ()) -> str | None:

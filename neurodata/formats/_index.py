@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from neurodata.errors import FormatError
 from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, BlockRecording, Columns, Decoding
 from neurodata.formats._file import RecordingFile
+from neurodata.formats._sidecar import Index, indexed, lie_within
 from neurodata.kernel import kernel
 from neurodata.signals import Sensor
 
@@ -39,7 +41,21 @@ def open_blocks(
         When the file is damaged, or an event lies off the last sensor.
     """
     with RecordingFile(path) as file:
-        return _index(file, format, decoding, first, sensors, keep)
+        return indexed(
+            file,
+            format,
+            sensors,
+            decoding.state,
+            keep,
+            fits=lie_within(first, file.size_bytes, decoding.event_bytes),
+            first_pass=lambda: _index(file, format, decoding, first, sensors, keep),
+            restored=partial(restored, file, format, decoding),
+        )
+
+
+def restored(file: RecordingFile, format: str, decoding: Decoding, index: Index) -> BlockRecording:
+    """The recording that an index is of."""
+    return BlockRecording(file.path, format, index.sensor, index.findings, decoding, file.fingerprint, *index[2:], None)
 
 
 def _index(

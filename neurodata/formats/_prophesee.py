@@ -8,16 +8,20 @@ TIME_HIGH that falls by half its range or more for a wrap.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._blocks import BlockRecording, Decoding
+from neurodata.formats._contract import Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, require_times, write_parts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
 
@@ -124,6 +128,44 @@ def stated_sensor(path: Path, header: Header) -> Sensor:
     return sensor
 
 
+def write_words(
+    events: Stream,
+    path: Path,
+    encoding: str,
+    last_us: int,
+    words: Callable[[EventArray, EventArray | None], NDArray[Any]],
+    *more: str,
+) -> None:
+    """A file of an encoding, with more lines in its header.
+
+    Parameters
+    ----------
+    events, path
+        What is written, and where to.
+    encoding, last_us
+        Its name, and the last time that it is written for.
+    words
+        (events, the last one before them or None): their words.
+
+    Raises
+    ------
+    FormatError
+        When a time is negative or after last_us, or a coordinate needs more than 11 bits.
+    """
+    require_times(events, path, encoding, last_us)
+    parts = _word_parts(pieces(events, path, encoding, 11), words)
+    write_parts(path, text_header(encoding, events.sensor, *more), parts)
+
+
+def _word_parts(
+    parts: Iterator[EventArray], words: Callable[[EventArray, EventArray | None], NDArray[Any]]
+) -> Iterator[bytes]:
+    before = None
+    for events in parts:
+        yield words(events, before).tobytes()
+        before = events[-1:]
+
+
 def text_header(encoding: str, sensor: Sensor, *more: str) -> bytes:
     """The header that files are written with."""
     version = next(version for version, name in VERSIONS.items() if name == encoding)
@@ -137,17 +179,6 @@ def text_header(encoding: str, sensor: Sensor, *more: str) -> bytes:
     return "".join(f"% {line}\n" for line in lines).encode()
 
 
-def require_storable(events: EventArray, path: Path, encoding: str, last_us: int) -> None:
-    """FormatError for times outside 0 to last_us, and for coordinates of more than 11 bits."""
-    if len(events) and (events.t[0] < 0 or events.t[-1] > last_us):
-        raise FormatError(
-            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us; "
-            f"{encoding} is written from 0 to {last_us}: shift them"
-        )
-    if len(events) and max(events.x.max(), events.y.max()) >= 1 << 11:
-        raise FormatError(f"{path}: coordinates on {events.sensor} reach 2^11; {encoding} holds 11 bits: crop them")
-
-
 @kernel
 def after_time_high(high: np.int64, before_us: np.int64, low_bits: int, high_bits: int) -> np.int64:
     """The time of a TIME_HIGH that follows one of this time; when it falls by half its range or more it has wrapped."""
@@ -156,14 +187,17 @@ def after_time_high(high: np.int64, before_us: np.int64, low_bits: int, high_bit
     return np.int64((wraps << high_bits | high) << low_bits)
 
 
-def high_steps(high: NDArray[np.int64], before: int, bits: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """TIME_HIGH words that lead a reader through these times, non-decreasing [n], from the one before (-1: none).
+def high_steps(
+    events: EventArray, before: EventArray | None, low_bits: int, high_bits: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """TIME_HIGH words that lead a reader through the times of events [n], after the last one before them.
 
     Returns how many stand before each event, [n], and their values, in order. A longer gap is crossed in
     steps of less than half the range of the word, so that every wrap shows.
     """
-    longest = (1 << (bits - 1)) - 1
-    n_words = -(-np.diff(high, prepend=before) // longest)
+    high = events.t >> low_bits
+    longest = (1 << (high_bits - 1)) - 1
+    n_words = -(-np.diff(high, prepend=before.t >> low_bits if before else -1) // longest)
     ends = np.cumsum(n_words)
     back = np.repeat(ends, n_words) - 1 - np.arange(ends[-1] if len(ends) else 0)
-    return n_words, (np.repeat(high, n_words) - longest * back) & ((1 << bits) - 1)
+    return n_words, (np.repeat(high, n_words) - longest * back) & ((1 << high_bits) - 1)

@@ -14,7 +14,10 @@ they are numbered. Cochleas with more neurons for each channel (CochleaAMS1b, 1c
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from neurodata.errors import FormatError
 from neurodata.formats._aedat2_records import (
@@ -28,16 +31,15 @@ from neurodata.formats._aedat2_records import (
     records,
 )
 from neurodata.formats._blocks import BlockRecording
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, write_parts
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
 RECORD_BYTES = {b"#!AER-DAT1.0": 6, b"#!AER-DAT2.0": 8}  # by version line
 END_LINE = b"#End Of ASCII Header\r\n"
 LONGEST_HEADER_BYTES = 1 << 22  # jAER puts all preferences of a chip there: 190 kB have been seen
-EVENTS_PER_PIECE = 1 << 16
 
 # How jAER's chip classes begin, the longer ones first: pixel grid, and layout of an address.
 CHIPS: dict[str, tuple[Sensor, Layout]] = {
@@ -123,7 +125,7 @@ def _chip(path: Path, header: bytes, sensor: Sensor | None, record_bytes: int) -
     )
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """An AEDAT 2.0 file of a DVS128.
 
     Raises
@@ -132,29 +134,36 @@ def write_file(events: EventArray, path: Path) -> None:
         When the sensor is larger than 128x128, or a time is negative, begins after 2^32 us, or passes that
         point with a step of more than 2^31 us.
     """
-    _require_storable(events, path)
-    with writing(path) as file:
-        file.write(
-            b"#!AER-DAT2.0\r\n# Timestamps tick: 1 us\r\n# AEChip: " + WRITTEN_CHIP.encode() + b"\r\n" + END_LINE
-        )
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            file.write(records(events[first : first + EVENTS_PER_PIECE]))
-
-
-def _require_storable(events: EventArray, path: Path) -> None:
     if max(events.sensor.width, events.sensor.height) > 128:
         raise FormatError(
             f"{path}: AEDAT 2.0 is written for a DVS128 (128x128), the sensor is {events.sensor}: "
             "write aedat31 or aedat4, or crop the events"
         )
-    if len(events) == 0 or (events.t[0] >= 0 and events.t[-1] < CLOCK_US):
-        return
-    largest_step_us = int((events.t[1:] - events.t[:-1]).max(initial=0))
-    if not 0 <= events.t[0] < CLOCK_US or largest_step_us > HALF_CLOCK_US:
-        raise FormatError(
-            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us in steps of up to {largest_step_us}; "
-            f"AEDAT 2.0 begins between 0 and {CLOCK_US - 1} and goes on by at most {HALF_CLOCK_US}: shift them"
-        )
+    if not 0 <= events.start_us < CLOCK_US:
+        raise _not_held(events, path, 0)
+    header = b"#!AER-DAT2.0\r\n# Timestamps tick: 1 us\r\n# AEChip: " + WRITTEN_CHIP.encode() + b"\r\n" + END_LINE
+    parts = pieces(events, path, "AEDAT 2.0")
+    if events.stop_us > CLOCK_US:
+        parts = _without_long_steps(parts, events, path)
+    write_parts(path, header, map(records, parts))
+
+
+def _without_long_steps(parts: Iterator[EventArray], events: Stream, path: Path) -> Iterator[EventArray]:
+    """All parts; FormatError for a step that a reader would take for a shorter one."""
+    before_us = events.start_us
+    for part in parts:
+        longest_us = int(np.diff(part.t, prepend=before_us).max())
+        if longest_us > HALF_CLOCK_US:
+            raise _not_held(events, path, longest_us)
+        before_us = int(part.t[-1])
+        yield part
+
+
+def _not_held(events: Stream, path: Path, step_us: int) -> FormatError:
+    return FormatError(
+        f"{path}: times reach from {events.start_us} to {events.stop_us - 1} us in steps of up to {step_us}; "
+        f"AEDAT 2.0 begins between 0 and {CLOCK_US - 1} and goes on by at most {HALF_CLOCK_US}: shift them"
+    )
 
 
 FORMAT = Format(

@@ -20,15 +20,14 @@ from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
 from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, require_times, write_parts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
 EVENT_BYTES = 5
 LAST_TIME_US = (1 << 23) - 1
-EVENTS_PER_PIECE = 1 << 16
 EXTENSION = ".bs1"
 FEWEST_TO_TELL = 20
 # The first byte is the upper one of a neuron, or the column of N-MNIST's layout, which is the same but for this. A
@@ -137,7 +136,7 @@ def _decoding(always_on: bool) -> Decoding:
 ONE_POLARITY, TWO_POLARITIES = _decoding(True), _decoding(False)
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """All events.
 
     Raises
@@ -145,15 +144,10 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^23 us on, or the sensor has more than one row.
     """
-    if len(events) and (events.t[0] < 0 or events.t[-1] > LAST_TIME_US):
-        raise FormatError(
-            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us; .bs1 holds 0 to {LAST_TIME_US}: cut or shift"
-        )
+    require_times(events, path, ".bs1", LAST_TIME_US)
     if events.sensor.height > 1:
         raise FormatError(f"{path}: the sensor is {events.sensor}; .bs1 holds one row: write nmnist or bs3")
-    with writing(path) as file:
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            file.write(_records(events[first : first + EVENTS_PER_PIECE]))
+    write_parts(path, b"", map(_records, pieces(events, path, ".bs1")))
 
 
 def _records(events: EventArray) -> bytes:

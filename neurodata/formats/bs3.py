@@ -15,19 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import FormatError
 from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, require_times, write_parts
 from neurodata.formats.bs1 import TRUNCATED
 from neurodata.formats.bs1 import explain as explain_truncated
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
 EVENT_BYTES = 7
 LAST_TIME_US = (1 << 24) - 1
-EVENTS_PER_PIECE = 1 << 16
 EXTENSION = ".bs3"
 FEWEST_TO_TELL = 20
 # N-MNIST, DVS128, DAVIS240, DAVIS346, 640x480, 1280x720, and all that 12 bits can address.
@@ -128,7 +126,7 @@ def explain(raw: NDArray[np.uint8], offset: int, state: NDArray[Any]) -> str:
 DECODING = Decoding(decode=decode, state=STATE, event_bytes=EVENT_BYTES, explain=explain, counted={})
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """All events.
 
     Raises
@@ -136,15 +134,8 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^24 us on, or a coordinate needs more than 12 bits.
     """
-    if len(events) and (events.t[0] < 0 or events.t[-1] > LAST_TIME_US):
-        raise FormatError(
-            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us; .bs3 holds 0 to {LAST_TIME_US}: cut or shift"
-        )
-    if max(events.x.max(initial=0), events.y.max(initial=0)) > 4095:
-        raise FormatError(f"{path}: coordinates on {events.sensor} pass 4095; .bs3 holds 12 bits: crop them")
-    with writing(path) as file:
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            file.write(_records(events[first : first + EVENTS_PER_PIECE]))
+    require_times(events, path, ".bs3", LAST_TIME_US)
+    write_parts(path, b"", map(_records, pieces(events, path, ".bs3", 12)))
 
 
 def _records(events: EventArray) -> bytes:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
 from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._prophesee import (
     GET_AGAIN,
@@ -28,20 +28,17 @@ from neurodata.formats._prophesee import (
     high_steps,
     open_words,
     read_header,
-    require_storable,
     sniff_encoding,
-    text_header,
+    write_words,
 )
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
 WORD_BYTES = 8
 UPPER_HALF = {"legacy": 0, "little": 1}  # which 32 bits of a word it is, by the header's endianness
 EVT_POS, TIME_HIGH, EXT_TRIGGER, OTHERS, CONTINUED = 0x1, 0x8, 0xA, 0xE, 0xF
 LOW_BITS, HIGH_BITS = 6, 28
 LAST_TIME_US = (1 << 48) - 1  # 8.9 years: a TIME_HIGH every 2.4 h makes 260 kB of them
-EVENTS_PER_PIECE = 1 << 16
 
 
 def sniff(head: bytes, path: Path) -> str | None:
@@ -216,7 +213,7 @@ DECODINGS = {
 }
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """One event a word, in the order "little"; a TIME_HIGH often enough that readers see every wrap from time 0.
 
     Raises
@@ -224,19 +221,12 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^48 us on, or a coordinate needs more than 11 bits.
     """
-    require_storable(events, path, "EVT21", LAST_TIME_US)
-    with writing(path) as file:
-        file.write(text_header("EVT21", events.sensor, "endianness little"))
-        before = -1
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            piece = events[first : first + EVENTS_PER_PIECE]
-            file.write(_words(piece, before).tobytes())
-            before = int(piece.t[-1]) >> LOW_BITS
+    write_words(events, path, "EVT21", LAST_TIME_US, _words, "endianness little")
 
 
-def _words(events: EventArray, before: int) -> NDArray[np.uint64]:
-    """Words of some events after a TIME_HIGH of this value, with wraps (-1: none)."""
-    n_highs, highs = high_steps(events.t >> LOW_BITS, before, HIGH_BITS)
+def _words(events: EventArray, before: EventArray | None) -> NDArray[np.uint64]:
+    """Words of some events after the last one written (None: these are the first)."""
+    n_highs, highs = high_steps(events, before, LOW_BITS, HIGH_BITS)
     is_event = np.zeros(len(events) + len(highs), np.bool_)
     is_event[np.cumsum(n_highs + 1) - 1] = True
     t, x, y, p = (column.astype(np.uint64) for column in (events.t, events.x, events.y, events.p))

@@ -12,15 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurodata.formats._blocks import BlockRecording
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._evt3_words import DECODING, words_of
 from neurodata.formats._file import RecordingFile
-from neurodata.formats._prophesee import open_words, read_header, require_storable, sniff_encoding, text_header
-from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
+from neurodata.formats._prophesee import open_words, read_header, sniff_encoding, write_words
+from neurodata.signals import Sensor
 
 LAST_TIME_US = (1 << 40) - 1  # 12 days: a TIME_HIGH every 8 s makes 260 kB of them
-EVENTS_PER_PIECE = 1 << 16
 
 
 def sniff(head: bytes, path: Path) -> str | None:
@@ -47,7 +45,7 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> B
         return open_words(file, read_header(file), "EVT3", DECODING, sensor, keep)
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """Single events, none in vectors; a TIME_HIGH at least every 8.4 s, so that readers see every wrap from time 0.
 
     Raises
@@ -55,12 +53,7 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^40 us on, or a coordinate needs more than 11 bits.
     """
-    require_storable(events, path, "EVT3", LAST_TIME_US)
-    with writing(path) as file:
-        file.write(text_header("EVT3", events.sensor))
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            before = events[first - 1 : first] if first else None
-            file.write(words_of(events[first : first + EVENTS_PER_PIECE], before).tobytes())
+    write_words(events, path, "EVT3", LAST_TIME_US, words_of)
 
 
 FORMAT = Format(

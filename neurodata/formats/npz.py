@@ -23,12 +23,14 @@ from numpy.typing import NDArray
 from neurodata.errors import FormatError, SignalError
 from neurodata.formats._blocks import Columns
 from neurodata.formats._columns import ColumnRecording, checked, not_told, open_columns, require_types
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
-from neurodata.formats._npy import Array, MemberReader, arrays, is_numpy_file, values, write_npz
-from neurodata.signals import EventArray, Sensor
+from neurodata.formats._npy import Array, MemberReader, Parts, arrays, is_numpy_file, values, write_npz
+from neurodata.formats._writing import pieces, require_times
+from neurodata.signals import Sensor
 
-NAMES = ("t", "x", "y", "p")
+TYPES = {"t": np.int64, "x": np.uint16, "y": np.uint16, "p": np.bool_}
+NAMES = tuple(TYPES)
 
 
 def sniff(head: bytes, path: Path) -> str | None:
@@ -146,19 +148,26 @@ def _held(found: dict[str, Array]) -> str:
     )
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """SpikingJelly's layout, deflated: t int64 (us), x and y uint16, p bool, each of shape [n].
+
+    The file holds one column after the other, so the stream is gone through once for each.
 
     Raises
     ------
     FormatError
         When a time is negative: SpikingJelly's recordings have none.
     """
-    if len(events) and events.t[0] < 0:
-        raise FormatError(f"{path}: times begin at {events.t[0]} us; npz of events holds none before 0: shift them")
+    require_times(events, path, "npz of events")
     grid = np.array([events.sensor.width, events.sensor.height, events.sensor.polarities])
-    named: dict[str, NDArray[Any]] = {"t": events.t, "x": events.x, "y": events.y, "p": events.p, "sensor": grid}
-    write_npz(path, named)
+    members = {
+        name: Parts(np.dtype(dtype), (events.n_events,), _column(events, path, name)) for name, dtype in TYPES.items()
+    }
+    write_npz(path, members | {"sensor": Parts.of(grid)})
+
+
+def _column(events: Stream, path: Path, name: str) -> Iterator[NDArray[Any]]:
+    return (getattr(piece, name) for piece in pieces(events, path, "npz"))
 
 
 FORMAT = Format(

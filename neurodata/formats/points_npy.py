@@ -25,7 +25,7 @@ from neurodata.errors import FormatError
 from neurodata.formats._cloud import doubt, feature_names, reading, require_cloud, require_whole, table_of
 from neurodata.formats._contract import Reading, SignalFormat
 from neurodata.formats._file import RecordingFile
-from neurodata.formats._npy import Array, MemberReader, arrays, is_numpy_file, values, write_npz
+from neurodata.formats._npy import Array, MemberReader, Parts, arrays, is_numpy_file, values, write_npz
 from neurodata.signals import PointCloud, Signal
 from neurodata.storage import writing
 
@@ -135,7 +135,7 @@ def write_file(signal: Signal, path: Path) -> None:
     """An .npz of xyz [n, 3] and features [n, k] where the path says so, else an .npy of [n, 3 + k]; float32."""
     cloud = require_cloud(signal, path)
     if path.suffix.lower() == ".npz":
-        write_npz(path, {"xyz": cloud.xyz, "features": cloud.features})
+        write_npz(path, {"xyz": Parts.of(cloud.xyz), "features": Parts.of(cloud.features)})
         return
     with writing(path) as file:
         np.lib.format.write_array(file, table_of(cloud), version=(1, 0), allow_pickle=False)

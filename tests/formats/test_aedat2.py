@@ -231,7 +231,11 @@ def test_written_records_have_the_bits_of_a_dvs128(tmp_path: Path) -> None:
     assert (tmp_path / "a.aedat2").read_bytes().endswith(END + record(258, pixel(123, 124, 0)))
 
 
-def test_times_past_the_clock_come_back_where_no_pause_hides_a_wrap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n", [1, 7, 1000])
+def test_times_past_the_clock_come_back_where_no_pause_hides_a_wrap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    monkeypatch.setattr("neurodata.formats._writing.EVENTS_PER_PIECE", n)
     events, path = recorded(100, longest_step_us=2**31), tmp_path / "a.aedat2"
     write(events, path)
     assert read(path, sensor=events.sensor) == events

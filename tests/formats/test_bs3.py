@@ -79,7 +79,7 @@ def test_damage_is_named_with_its_byte(tmp_path: Path, content: bytes, message: 
 
 def test_what_would_read_differently_is_not_written(tmp_path: Path) -> None:
     zero, one = np.zeros(1, np.uint16), np.ones(1, np.bool_)
-    for t, x, message in ((2**24, 0, "holds 0 to 16777215"), (0, 4096, "pass 4095; .bs3 holds 12 bits")):
+    for t, x, message in ((2**24, 0, "is written from 0 to 16777215"), (0, 4096, r"reach 2\^12; .bs3 holds 12 bits")):
         events = EventArray(np.array([t]), zero + np.uint16(x), zero, one, Sensor(5000, 10))
         with pytest.raises(FormatError, match=message):
             write(events, tmp_path / "a.bs3")

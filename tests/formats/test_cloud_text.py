@@ -113,7 +113,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from tests.formats.mutations import mutations
-from tests.formats.signal_contract import outcome
+from tests.formats.outcomes import signal_outcome as outcome
 from tests.formats.test_pcd import packed_file
 from neurodata import registry
 

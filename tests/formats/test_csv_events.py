@@ -181,7 +181,7 @@ def test_rows_are_written_as_their_reference_and_in_pieces_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = recorded(1000, longest_step_us=10**15)
-    monkeypatch.setattr("neurodata.formats.csv_events.EVENTS_PER_PIECE", 7)
+    monkeypatch.setattr("neurodata.formats._writing.EVENTS_PER_PIECE", 7)
     write(events, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_bytes() == b"# sensor: 34x34x2\nt[us],x,y,p\n" + printed(events)
     assert read(tmp_path / "a.csv") == events
