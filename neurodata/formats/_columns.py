@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
-from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, CURSOR, BlockRecording, Columns, Decoding
+from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, Columns, Decode, IndexedRecording
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import survey
-from neurodata.signals import LAST_TIME_US, EventArray, Sensor
+from neurodata.signals import LAST_TIME_US, Sensor
 
 BLOCK_EVENTS = BLOCK_BYTES // 8  # columns, and what they are converted from, stay near a core's second-level cache
 
@@ -46,39 +47,20 @@ class Source(Protocol):
         ...
 
 
-def _no_bytes(*_: object) -> str:
-    raise NotImplementedError
-
-
-# Columns are not decoded from a stream of bytes.
-_NO_DECODING = Decoding(_no_bytes, np.dtype(CURSOR), 1, _no_bytes, {})  # type: ignore[arg-type]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class ColumnRecording(BlockRecording):
-    """A `Recording` on arrays; its blocks are stretches of them, `offset` being the first event."""
+class ColumnRecording(IndexedRecording):
+    """A recording on arrays; its blocks are stretches of them, `offset` being the first event."""
 
     source: Source
-    reader: Reader | None = None  # while packets are read: the container stays open for all of them
 
-    def _packets(self, n: int) -> Iterator[EventArray]:
-        if self.held is not None or self.n_events == 0:
-            yield from BlockRecording._packets(self, n)
-            return
+    @contextmanager
+    def _opened(self) -> Iterator[Decode]:
         with self.source.opened(self.fingerprint) as reader:
-            yield from BlockRecording._packets(replace(self, reader=reader), n)
+            yield partial(self._read_from, reader)
 
-    def _decoded(self, wanted: NDArray[np.intp]) -> Columns:
-        if len(wanted) == 0:
-            return Columns.empty(0)
-        first = int(self.blocks["offset"][wanted[0]])
-        last = int(self.blocks["offset"][wanted[-1]] + self.blocks["n_events"][wanted[-1]])
-        if self.held is not None:
-            return self.held.part(first, last)
-        if self.reader is not None:
-            return self.reader.read(first, last)
-        with self.source.opened(self.fingerprint) as reader:
-            return reader.read(first, last)
+    def _read_from(self, reader: Reader, wanted: NDArray[np.intp]) -> Columns:
+        first, last = self.blocks[wanted[0]], self.blocks[wanted[-1]]
+        return reader.read(int(first["offset"]), int(last["offset"] + last["n_events"]))
 
 
 def open_columns(path: Path, format: str, source: Source, sensor: Sensor, keep: bool) -> ColumnRecording:
@@ -112,10 +94,8 @@ def open_columns(path: Path, format: str, source: Source, sensor: Sensor, keep: 
         format=format,
         sensor=sensor,
         findings=Counter({"late": n_late} if n_late else {}),
-        decoding=_NO_DECODING,
         fingerprint=fingerprint,
         blocks=np.array(blocks, BLOCK),
-        states=np.zeros(len(blocks), CURSOR),
         held=held,
         source=source,
     )

@@ -94,27 +94,16 @@ def sniff_encoding(head: bytes, encoding: str) -> str | None:
     return None if found.encoding == encoding else f"its header names the encoding {found.encoding}"
 
 
-class NoRoomError(Exception):
-    """A decoder has events and nowhere to put them."""
-
-
 def open_words(
     file: RecordingFile, header: Header, encoding: str, decoding: Decoding, sensor: Sensor | None, keep: bool
 ) -> BlockRecording:
-    """A recording of words after a header that names no other encoding; the sensor stated, or the header's.
-
-    Events are not kept where vectors hold more of them than one a word: they are decoded again when asked for.
-    """
+    """A recording of words after a header that names no other encoding; the sensor stated, or the header's."""
     if header.encoding not in (encoding, None):
         raise FormatError(
             f"{file.path}: byte 0: the header names the encoding {header.encoding}, so it is not {encoding}"
         )
     sensors = [sensor or stated_sensor(file.path, header)]
-    format = encoding.lower()
-    try:
-        return open_blocks(file.path, format, decoding, header.n_bytes, sensors, keep)
-    except NoRoomError:
-        return open_blocks(file.path, format, decoding, header.n_bytes, sensors, keep=False)
+    return open_blocks(file.path, encoding.lower(), decoding, header.n_bytes, sensors, keep)
 
 
 def stated_sensor(path: Path, header: Header) -> Sensor:
