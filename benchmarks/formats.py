@@ -81,7 +81,7 @@ def checked(case: str, name: str, path: Path, warm_up: Path) -> dict[str, Any]:
 
 
 def print_check(case: str, name: str, path: Path, warm_up: Path) -> None:
-    reader = readers([case])[case][name]
+    reader = readers([case], only=name)[case][name]
     reader.read(warm_up)
     before = peak_of_process_mb()
     kept = reader.read(path)

@@ -174,10 +174,12 @@ PEERS = (
 )  # fmt: skip
 
 
-def readers(cases: Iterable[str]) -> dict[str, dict[str, Reader]]:
-    """By case, then by name: {"aedat31": {"neurodata": ...}}; absent peers are named on stderr."""
+def readers(cases: Iterable[str], only: str | None = None) -> dict[str, dict[str, Reader]]:
+    """By case, then by name: {"aedat31": {"neurodata": ...}}, of one library only or all; absent ones go to stderr."""
     found = {case: {"neurodata": Reader(CASES[case].ours, attributes)} for case in cases}
     for peer in PEERS:
+        if only not in (None, peer.__name__):
+            continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

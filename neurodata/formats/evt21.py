@@ -18,21 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
-from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
+from neurodata.formats._blocks import CURSOR, Columns, Decoding
 from neurodata.formats._contract import Format
-from neurodata.formats._file import RecordingFile
 from neurodata.formats._prophesee import (
     GET_AGAIN,
+    Header,
     after_time_high,
     high_steps,
     open_words,
-    read_header,
     require_storable,
     sniff_encoding,
     text_header,
 )
 from neurodata.kernel import kernel
-from neurodata.signals import EventArray, Sensor
+from neurodata.signals import EventArray
 from neurodata.storage import writing
 
 WORD_BYTES = 8
@@ -45,32 +44,12 @@ LAST_TIME_US = (1 << 48) - 1  # 8.9 years: a TIME_HIGH every 2.4 h makes 260 kB 
 EVENTS_PER_PIECE = 1 << 16
 
 
-def sniff(head: bytes, path: Path) -> str | None:
-    """None for a header that names EVT21."""
-    return sniff_encoding(head, "EVT21")
-
-
-def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
-    """A recording; times as the words tell them, from the camera's start, with every wrap added.
-
-    The sensor is the one stated, else the one of the header's `% geometry` or `% format` line; a header that
-    names none is refused, because a guess from the coordinates would change the shape of frames from file to file.
-
-    `findings` counts events "before the first time", which are left out, "external triggers", "other words"
-    (OTHERS and CONTINUED) and "reserved words", which are skipped, and events whose time goes back ("late").
-
-    Raises
-    ------
-    FormatError
-        When the header is of another encoding or word order or names no sensor, the file ends within a word, or an
-        event lies off the sensor.
-    """
-    with RecordingFile(path) as file:
-        header = read_header(file)
-        order = header.options.get("endianness") or header.values.get("endianness", "little")
-        if order not in UPPER_HALF:
-            raise FormatError(f"{path}: byte 0: the header says endianness {order}; read are {', '.join(UPPER_HALF)}")
-        return open_words(file, header, "EVT21", DECODINGS[order], sensor, keep)
+def _decoding(path: Path, header: Header) -> Decoding:
+    """How words are read, by the order of their halves."""
+    order = header.options.get("endianness") or header.values.get("endianness", "little")
+    if order not in UPPER_HALF:
+        raise FormatError(f"{path}: byte 0: the header says endianness {order}; read are {', '.join(UPPER_HALF)}")
+    return DECODINGS[order]
 
 
 STATE = np.dtype(
@@ -251,7 +230,7 @@ FORMAT = Format(
     version=1,
     title="EVT 2.1 .raw: Prophesee cameras, up to 32 events a word",
     extensions=(".raw",),
-    sniff=sniff,
-    open=open_file,
+    sniff=partial(sniff_encoding, "EVT21"),
+    open=partial(open_words, "EVT21", _decoding),
     write=write_file,
 )
