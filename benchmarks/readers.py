@@ -1,7 +1,7 @@
 """What other libraries read: the kinds of files (`recordings.CASES`), how one is read whole, and the columns of that.
 
-Each is called as its documentation says, and may leave the events in its own form: a list of packets is not joined
-within the time that is measured.
+Each is called as its documentation says, and may leave the events in its own form as long as that has four columns:
+records need not be split, packets have to be joined.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ def fields(events: Any) -> Columns:
     return events["t"], events["x"], events["y"], events["p"]
 
 
-def packets(events: Any) -> Columns:
-    """Packets whose polarity is called `on`."""
-    joined = np.concatenate(events)
-    return joined["t"], joined["x"], joined["y"], joined["on"]
+def fields_on(events: Any) -> Columns:
+    """Of records whose polarity is called `on`."""
+    return events["t"], events["x"], events["y"], events["on"]
 
 
 def tonic() -> dict[str, Reader]:
@@ -93,21 +92,25 @@ def faery() -> dict[str, Reader]:
 
     def read(path: Path) -> Any:
         size = (SENSOR.width, SENSOR.height)
-        return list(library.events_stream_from_file(path, dimensions_fallback=size, csv_properties=text))
+        stream = library.events_stream_from_file(path, dimensions_fallback=size, csv_properties=text)
+        return np.concatenate(list(stream))
 
     def from_below(events: Any) -> Columns:
         """Its rows of .es count from the lower left corner, which the format leaves open."""
-        t, x, y, p = packets(events)
+        t, x, y, p = fields_on(events)
         return t, x, SENSOR.height - 1 - y, p
 
     names = ["evt2", "evt3", "evt3_vectors", "dat", "aedat4_none", "aedat4_lz4", "aedat4_zstd", "csv_events"]
-    return dict.fromkeys(names, Reader(read, packets)) | {"es": Reader(read, from_below)}
+    return dict.fromkeys(names, Reader(read, fields_on)) | {"es": Reader(read, from_below)}
 
 
 def aedat() -> dict[str, Reader]:
     decoder = import_module("aedat").Decoder
-    reader = Reader(lambda path: [part["events"] for part in decoder(path) if "events" in part], packets)
-    return dict.fromkeys(["aedat4_none", "aedat4_lz4", "aedat4_zstd"], reader)
+
+    def read(path: Path) -> Any:
+        return np.concatenate([part["events"] for part in decoder(path) if "events" in part])
+
+    return dict.fromkeys(["aedat4_none", "aedat4_lz4", "aedat4_zstd"], Reader(read, fields_on))
 
 
 def dv_processing() -> dict[str, Reader]:
@@ -115,11 +118,10 @@ def dv_processing() -> dict[str, Reader]:
 
     def read(path: Path) -> Any:
         recording = dv.io.MonoCameraRecording(str(path))
-        return [batch.numpy() for batch in iter(recording.getNextEventBatch, None)]
+        return np.concatenate([batch.numpy() for batch in iter(recording.getNextEventBatch, None)])
 
     def columns(events: Any) -> Columns:
-        joined = np.concatenate(events)
-        return joined["timestamp"], joined["x"], joined["y"], joined["polarity"]
+        return events["timestamp"], events["x"], events["y"], events["polarity"]
 
     return dict.fromkeys(["aedat4_none", "aedat4_lz4", "aedat4_zstd"], Reader(read, columns))
 
