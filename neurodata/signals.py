@@ -104,6 +104,21 @@ class EventArray:
         return cls(t, x, y, p, sensor), n_late
 
     @classmethod
+    def trusted(
+        cls,
+        t: NDArray[np.int64],
+        x: NDArray[np.uint16],
+        y: NDArray[np.uint16],
+        p: NDArray[np.bool_],
+        sensor: Sensor,
+    ) -> EventArray:
+        """Events that are not checked, for code that has proved all that is checked: types, lengths, order, range."""
+        events = object.__new__(cls)
+        for name, value in (("t", t), ("x", x), ("y", y), ("p", p), ("sensor", sensor)):
+            object.__setattr__(events, name, value)
+        return events
+
+    @classmethod
     def empty(cls, sensor: Sensor) -> EventArray:
         """No events on this sensor."""
         return cls(np.empty(0, np.int64), np.empty(0, np.uint16), np.empty(0, np.uint16), np.empty(0, np.bool_), sensor)
@@ -186,11 +201,7 @@ class EventArray:
             raise TypeError("events are taken by slices; for single events and masks, index the columns t, x, y and p")
         if part.step is not None and part.step < 1:
             raise SignalError(f"events [{part.start}:{part.stop}:{part.step}]: a negative step would turn time back")
-        events = object.__new__(EventArray)
-        for name in ("t", "x", "y", "p"):
-            object.__setattr__(events, name, getattr(self, name)[part])
-        object.__setattr__(events, "sensor", self.sensor)
-        return events
+        return EventArray.trusted(self.t[part], self.x[part], self.y[part], self.p[part], self.sensor)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EventArray):

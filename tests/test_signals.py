@@ -63,6 +63,11 @@ def test_structured_events_round_trip(events: EventArray) -> None:
     assert EventArray.from_structured(events.to_structured(), events.sensor) == events
 
 
+@given(event_arrays())
+def test_trusted_events_are_those_that_are_checked(events: EventArray) -> None:
+    assert EventArray.trusted(events.t, events.x, events.y, events.p, events.sensor) == events
+
+
 def test_a_slice_that_turns_time_back_is_refused() -> None:
     with pytest.raises(SignalError, match="negative step"):
         EventArray(**columns())[::-1]

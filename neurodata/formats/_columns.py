@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError, UntoldSensorError
-from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, CURSOR, BlockRecording, Columns, Decoding
+from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, CURSOR, Columns, Decode, IndexedRecording
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import survey
 from neurodata.formats._sidecar import Index, indexed
-from neurodata.signals import LAST_TIME_US, EventArray, Sensor
+from neurodata.signals import LAST_TIME_US, Sensor
 
+STATE = np.dtype(CURSOR)  # all zeros: nothing is decoded from a stream of bytes
 BLOCK_EVENTS = BLOCK_BYTES // 8  # columns, and what they are converted from, stay near a core's second-level cache
 
 
@@ -48,40 +49,21 @@ class Source(Protocol):
         ...
 
 
-def _no_bytes(*_: object) -> str:
-    raise NotImplementedError
-
-
-# Columns are not decoded from a stream of bytes.
-_NO_DECODING = Decoding(_no_bytes, np.dtype(CURSOR), 1, _no_bytes, {})  # type: ignore[arg-type]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class ColumnRecording(BlockRecording):
-    """A `Recording` on arrays; its blocks are stretches of them, `offset` being the first event."""
+class ColumnRecording(IndexedRecording):
+    """A recording on arrays; its blocks are stretches of them, `offset` being the first event."""
 
     source: Source
-    reader: Reader | None = None  # while packets are read: the container stays open for all of them
 
-    def _packets(self, n: int) -> Iterator[EventArray]:
-        if self.held is not None or self.n_events == 0:
-            yield from BlockRecording._packets(self, n)
-            return
+    @contextmanager
+    def _opened(self) -> Iterator[Decode]:
         with self.source.opened(self.fingerprint) as reader:
-            yield from BlockRecording._packets(replace(self, reader=reader), n)
+            yield partial(self._read_from, reader)
 
-    def _decoded(self, wanted: NDArray[np.intp]) -> Columns:
-        if len(wanted) == 0:
-            return Columns.empty(0)
-        first = int(self.blocks["offset"][wanted[0]])
-        last = int(self.blocks["offset"][wanted[-1]] + self.blocks["n_events"][wanted[-1]])
-        if self.held is not None:
-            return self.held.part(first, last)
+    def _read_from(self, reader: Reader, wanted: NDArray[np.intp]) -> Columns:
         blocks = self.blocks[wanted[0] : wanted[-1] + 1]
-        if self.reader is not None:
-            return self._as_indexed(self.reader.read(first, last), blocks)
-        with self.source.opened(self.fingerprint) as reader:
-            return self._as_indexed(reader.read(first, last), blocks)
+        first, last = int(blocks["offset"][0]), int(blocks["offset"][-1] + blocks["n_events"][-1])
+        return self._as_indexed(reader.read(first, last), blocks)
 
 
 def open_columns(path: Path, format: str, source: Source, sensor: Sensor, keep: bool) -> ColumnRecording:
@@ -97,7 +79,7 @@ def open_columns(path: Path, format: str, source: Source, sensor: Sensor, keep: 
             file,
             format,
             [sensor],
-            _NO_DECODING.state,
+            STATE,
             keep,
             fits=partial(_cover, n_events=source.n_events),
             first_pass=lambda: _first_pass(file, format, source, sensor, keep),
@@ -122,7 +104,6 @@ def _recording(file: RecordingFile, format: str, source: Source, index: Index, h
         format=format,
         sensor=index.sensor,
         findings=index.findings,
-        decoding=_NO_DECODING,
         fingerprint=file.fingerprint,
         blocks=index.blocks,
         states=index.states,
@@ -148,7 +129,7 @@ def _first_pass(file: RecordingFile, format: str, source: Source, sensor: Sensor
             blocks.append((first, 0, last - first, min_us, max_us))
             n_late, latest_us = n_late + n_back, max(latest_us, max_us)
     findings = Counter({"late": n_late} if n_late else {})
-    index = Index(sensor, findings, np.array(blocks, BLOCK), np.zeros(len(blocks), CURSOR))
+    index = Index(sensor, findings, np.array(blocks, BLOCK), np.zeros(len(blocks), STATE))
     return _recording(file, format, source, index, held)
 
 

@@ -90,7 +90,7 @@ def read_header(file: RecordingFile) -> Header:
     return header
 
 
-def sniff_encoding(head: bytes, encoding: str) -> str | None:
+def sniff_encoding(encoding: str, head: bytes, path: Path) -> str | None:
     """None for a header that names the encoding, else what it is instead."""
     found = parse_header(head)
     if found.n_bytes == 0:
@@ -98,27 +98,35 @@ def sniff_encoding(head: bytes, encoding: str) -> str | None:
     return None if found.encoding == encoding else f"its header names the encoding {found.encoding}"
 
 
-class NoRoomError(Exception):
-    """A decoder has events and nowhere to put them."""
-
-
 def open_words(
-    file: RecordingFile, header: Header, encoding: str, decoding: Decoding, sensor: Sensor | None, keep: bool
+    encoding: str,
+    decoding_of: Callable[[Path, Header], Decoding],
+    path: Path,
+    sensor: Sensor | None = None,
+    keep: bool = False,
 ) -> BlockRecording:
-    """A recording of words after a header that names no other encoding; the sensor stated, or the header's.
+    """A recording of words of one encoding; times as they tell them, from the camera's start, with every wrap added.
 
-    Events are not kept where vectors hold more of them than one a word: they are decoded again when asked for.
+    The sensor is the one stated, else the one of the header's `% geometry` or `% format` line; older files name
+    none and are refused, because a guess from the coordinates would change the shape of frames from file to file.
+
+    `findings` counts events "before the first time" (EVT3: "and row"), which are left out, "external triggers",
+    "other words" (OTHERS and CONTINUED) and "reserved words", which are skipped, and events whose time goes back
+    ("late").
+
+    Raises
+    ------
+    FormatError
+        When the header is of another encoding or word order or names no sensor, the file ends within a word, or an
+        event lies off the sensor.
     """
+    with RecordingFile(path) as file:
+        header = read_header(file)
+    decoding = decoding_of(path, header)
     if header.encoding not in (encoding, None):
-        raise FormatError(
-            f"{file.path}: byte 0: the header names the encoding {header.encoding}, so it is not {encoding}"
-        )
-    sensors = [sensor or stated_sensor(file.path, header)]
-    format = encoding.lower()
-    try:
-        return open_blocks(file.path, format, decoding, header.n_bytes, sensors, keep)
-    except NoRoomError:
-        return open_blocks(file.path, format, decoding, header.n_bytes, sensors, keep=False)
+        raise FormatError(f"{path}: byte 0: the header names the encoding {header.encoding}, so it is not {encoding}")
+    sensors = [sensor or stated_sensor(path, header)]
+    return open_blocks(path, encoding.lower(), decoding, header.n_bytes, sensors, keep)
 
 
 def stated_sensor(path: Path, header: Header) -> Sensor:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 import neurodata
 from neurodata import registry
-from neurodata.formats._blocks import BLOCK, BlockRecording
+from neurodata.formats._blocks import BLOCK, IndexedRecording
 from neurodata.formats._file import RecordingFile
 from neurodata.signals import LAST_TIME_US, Sensor
 from neurodata.storage import canonical_json, index_root, write_bytes
@@ -41,7 +41,7 @@ MOST_EVENTS_PER_BYTE = 16
 SETTLED_NS = 2 * 10**9
 MOST_SIDECARS, MOST_BYTES = 1000, 1 << 28
 
-R = TypeVar("R", bound=BlockRecording)
+R = TypeVar("R", bound=IndexedRecording)
 
 
 class Index(NamedTuple):

@@ -111,7 +111,7 @@ def _read_header(file: RecordingFile) -> tuple[int, int, Mapping[int, StreamInfo
         raise FormatError(
             f"{file.path}: byte {HEADER_AT}: compression {compression}; known are 0 (none) to 4 (ZSTD_HIGH)"
         )
-    return compression, table_at, _streams(file.path, table.buffer[at : at + n_bytes]), HEADER_AT + size_bytes
+    return compression, table_at, _streams(file.path, bytes(table.buffer[at : at + n_bytes])), HEADER_AT + size_bytes
 
 
 def _streams(path: Path, text: bytes) -> Mapping[int, StreamInfo]:

@@ -9,40 +9,14 @@ rows from a slave's is not looked at.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from neurodata.formats._blocks import BlockRecording
 from neurodata.formats._contract import Format, Stream
 from neurodata.formats._evt3_words import DECODING, words_of
-from neurodata.formats._file import RecordingFile
-from neurodata.formats._prophesee import open_words, read_header, sniff_encoding, write_words
-from neurodata.signals import Sensor
+from neurodata.formats._prophesee import open_words, sniff_encoding, write_words
 
 LAST_TIME_US = (1 << 40) - 1  # 12 days: a TIME_HIGH every 8 s makes 260 kB of them
-
-
-def sniff(head: bytes, path: Path) -> str | None:
-    """None for a header that names EVT3."""
-    return sniff_encoding(head, "EVT3")
-
-
-def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
-    """A recording; times as the words tell them, from the camera's start, with every wrap added.
-
-    The sensor is the one stated, else the one of the header's `% geometry` or `% format` line; older files name
-    none and are refused, because a guess from the coordinates would change the shape of frames from file to file.
-
-    `findings` counts events "before the first time and row", which are left out, "external triggers", "other
-    words" (OTHERS and CONTINUED) and "reserved words", which are skipped, and events whose time goes back ("late").
-
-    Raises
-    ------
-    FormatError
-        When the header is of another encoding or names no sensor, the file ends within a word, or an event lies
-        off the sensor.
-    """
-    with RecordingFile(path) as file:
-        return open_words(file, read_header(file), "EVT3", DECODING, sensor, keep)
 
 
 def write_file(events: Stream, path: Path) -> None:
@@ -61,7 +35,7 @@ FORMAT = Format(
     version=1,
     title="EVT 3.0 .raw: Prophesee cameras, vectorised",
     extensions=(".raw",),
-    sniff=sniff,
-    open=open_file,
+    sniff=partial(sniff_encoding, "EVT3"),
+    open=partial(open_words, "EVT3", lambda *_: DECODING),
     write=write_file,
 )

@@ -141,6 +141,17 @@ def test_the_kernel_equals_its_reference_wherever_it_stops(words: list[int], cut
     assert equal(decoded(DECODING, raw, cuts, room)[0], expected)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_long_stretches_without_a_new_time_high_equal_the_reference(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kinds = rng.choice(np.array([0x0, 0x2, 0x3, 0x4, 0x5, 0x6], np.uint16), 20_000)
+    words = kinds << 12 | rng.integers(0, 1 << 12, len(kinds)).astype(np.uint16)
+    words[kinds == 3] &= 0x3BFF  # vectors end before the last column, after any six of them
+    words[::6] = base(int(rng.integers(0, 1024)), 1)
+    words[:3] = time_high(0), row(0), base(0)
+    assert equal(decoded(DECODING, words.view(np.uint8), [2 * len(words)], 12 * len(words))[0], reference(words))
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_vectors_denser_than_an_event_a_word_are_read_whole_and_in_parts(
     tmp_path: Path, keep: bool, monkeypatch: pytest.MonkeyPatch

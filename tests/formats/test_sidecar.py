@@ -15,7 +15,7 @@ import neurodata
 from neurodata import registry
 from neurodata.errors import FormatError, StorageError
 from neurodata.formats import Format, _sidecar
-from neurodata.formats._blocks import BlockRecording
+from neurodata.formats._blocks import IndexedRecording
 from neurodata.formats._file import RecordingFile
 from neurodata.signals import EventArray, Sensor
 from neurodata.storage import index_root
@@ -44,9 +44,9 @@ def written(name: str, events: EventArray, folder: Path) -> Path:
     return path
 
 
-def opened(path: Path, sensor: Sensor | None = SENSOR, **options: Any) -> BlockRecording:
+def opened(path: Path, sensor: Sensor | None = SENSOR, **options: Any) -> IndexedRecording:
     recording = registry.formats[path.suffix[1:]].open(path, sensor, **options)
-    assert isinstance(recording, BlockRecording)
+    assert isinstance(recording, IndexedRecording)
     return recording
 
 
@@ -350,7 +350,7 @@ def test_an_index_of_impossible_blocks_is_not_believed(name: str, field: str, va
     assert not outcome_with_index(format, path, SENSOR, index)
 
 
-def rewritten(path: Path, at: int, data: bytes, monkeypatch: pytest.MonkeyPatch) -> BlockRecording:
+def rewritten(path: Path, at: int, data: bytes, monkeypatch: pytest.MonkeyPatch) -> IndexedRecording:
     """The recording of a file that has lost bits since it was indexed."""
     monkeypatch.setattr(_sidecar, "_subject", lambda *_: {})
     status = path.stat()
