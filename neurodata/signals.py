@@ -221,6 +221,11 @@ def _require(array: NDArray[Any], what: str, dtype: type[np.generic], n_axes: tu
         )
 
 
+def _by(array: NDArray[Any]) -> str:
+    """A shape as people write it: "250x272x640x3"."""
+    return "x".join(map(str, array.shape))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Waveform:
     """Sound: float32 samples in [-1, 1], shape [n] or [n, channels], at rate_hz."""
@@ -232,6 +237,9 @@ class Waveform:
         _require(self.samples, "waveform", np.float32, (1, 2))
         if not self.rate_hz > 0:
             raise SignalError(f"waveform: rate_hz is {self.rate_hz}; expected a positive number")
+
+    def __repr__(self) -> str:
+        return f"Waveform({_by(self.samples)} samples at {self.rate_hz:g} Hz)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -246,6 +254,9 @@ class Clip:
         if not self.fps > 0:
             raise SignalError(f"clip: fps is {self.fps}; expected a positive number")
 
+    def __repr__(self) -> str:
+        return f"Clip({_by(self.frames)}, {self.fps:g} frames a second)"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
@@ -255,6 +266,9 @@ class Image:
 
     def __post_init__(self) -> None:
         _require(self.pixels, "image", np.float32, (3,))
+
+    def __repr__(self) -> str:
+        return f"Image({_by(self.pixels)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,6 +285,9 @@ class PointCloud:
             raise SignalError(
                 f"point cloud: xyz {self.xyz.shape} and features {self.features.shape}; expected [n, 3] and [n, k]"
             )
+
+    def __repr__(self) -> str:
+        return f"PointCloud({len(self.xyz)} points, {self.features.shape[1]} features)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -290,6 +307,10 @@ class SpikeCounts:
         for name, series in self.targets.items():
             if len(series) != len(self.counts):
                 raise SignalError(f"spike counts: target {name} has {len(series)} rows for {len(self.counts)} bins")
+
+    def __repr__(self) -> str:
+        targets = ", ".join(self.targets) or "none"
+        return f"SpikeCounts({_by(self.counts)} bins of {self.bin_us} us and units, targets: {targets})"
 
 
 Signal: TypeAlias = EventArray | Waveform | Clip | Image | PointCloud | SpikeCounts

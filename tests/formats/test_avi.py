@@ -83,6 +83,16 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, frame
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("size", [(352, 288), (353, 288), (640, 272), (1, 400), (20_000, 8), (1920, 1080)])
+def test_pictures_of_any_size_are_written(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    frames = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8)
+    write(Clip(frames, 25.0), tmp_path / "a.avi")
+    found = read(tmp_path / "a.avi")
+    assert isinstance(found, Clip)
+    assert (found.frames == frames).all()
+
+
 def test_frames_need_not_be_contiguous(tmp_path: Path) -> None:
     frames = clips.moving_square(6).frames[::2, ::-1, ::3]
     write(Clip(frames, 12.5), tmp_path / "a.avi")
