@@ -48,6 +48,7 @@ def convert(
     found = _opened(source, format, parse_sensor(sensor), item)
     neurodata.write(found, out, format=to)
     note(_summary(found))
+    print(out)
 
 
 def _opened(path: Path, format: str | None, sensor: Sensor | None, item: str | None) -> Signal | Stream:

@@ -21,8 +21,8 @@ from neurodata.signals import Clip
 
 CONTAINER = _video.Container("avi", has_times=False)
 LOSSLESS = {"level": "3", "g": "1"}  # every frame for itself
-# FFV1 takes one slice up to 352x288 pixels and wants many beyond; many fail where a side is short.
-LARGEST_SLICE_PX, MANY_SLICES = 352 * 288, 30
+# FFmpeg's FFV1 takes one slice up to these sides and wants several beyond, which fail where a side is short.
+SLICE_WIDTH_PX, SLICE_HEIGHT_PX, MANY_SLICES = 352, 288, 30
 
 
 def sniff(head: bytes, path: Path) -> str | None:
@@ -43,7 +43,7 @@ def read_file(path: Path, start_us: int | None = None, stop_us: int | None = Non
 def write_file(clip: Clip, path: Path) -> None:
     """FFV1, lossless; see `_video.write` for what is raised."""
     height, width = clip.frames.shape[1:3]
-    slices = 1 if height * width <= LARGEST_SLICE_PX else MANY_SLICES
+    slices = 1 if width <= SLICE_WIDTH_PX and height <= SLICE_HEIGHT_PX else MANY_SLICES
     _video.write(
         clip,
         path,
