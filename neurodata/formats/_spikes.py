@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import FormatError, SignalError
+from neurodata.errors import FormatError
 from neurodata.formats._contract import Reading
+from neurodata.formats._index import survey
 from neurodata.kernel import kernel
 from neurodata.signals import LAST_TIME_US, EventArray, Sensor
 
@@ -49,13 +50,12 @@ def spikes(seconds: NDArray[Any], units: NDArray[Any], sensor: Sensor, place: st
         return Reading(EventArray.empty(sensor), Counter())
     t, x = _microseconds(seconds, place), _columns(units, sensor, place)
     y, p = np.zeros(n, np.uint16), np.ones(n, np.bool_)
-    try:
-        return Reading(EventArray(t, x, y, p, sensor), Counter())
-    except SignalError:
-        if int(x.max()) >= sensor.width:
-            raise _off_sensor(x, sensor, place) from None
-    events, n_late = EventArray.from_unsorted(t, x, y, p, sensor)
-    return Reading(events, Counter(late=n_late))
+    _, _, n_late, x_max, _ = survey(t, x, y, NO_TIME)
+    if x_max >= sensor.width:
+        raise _off_sensor(x, sensor, place)
+    if n_late:
+        return Reading(EventArray.from_unsorted(t, x, y, p, sensor)[0], Counter(late=n_late))
+    return Reading(EventArray.trusted(t, x, y, p, sensor), Counter())
 
 
 def _microseconds(seconds: NDArray[Any], place: str) -> NDArray[np.int64]:
