@@ -105,10 +105,10 @@ def measured(
     case: str, candidates: dict[str, Reader], n_events: int, rounds: int, clock: Callable[[], float], folder: Path
 ) -> list[dict[str, Any]]:
     path, warm_up = (folder / f"{name}{CASES[case].suffix}" for name in ("recording", "warm_up"))
-    events = CASES[case].make(generated(n_events), path)
+    columns = attributes(CASES[case].make(generated(n_events), path))
     CASES[case].make(generated(WARM_UP_EVENTS), warm_up)
-    expected, n_events = digest(attributes(events)), len(events)
-    del events
+    expected, n_events = digest(columns), len(columns[0])
+    del columns
     checks = {name: checked(case, name, path, warm_up) for name in candidates}
     sound = {name: reader.read for name, reader in candidates.items() if "error" not in checks[name]}
     for read in sound.values():

@@ -42,6 +42,12 @@ def fields_on(events: Any) -> Columns:
     return events["t"], events["x"], events["y"], events["on"]
 
 
+def spikes(seconds: Any, units: Any) -> Columns:
+    """Of a cochlea's file."""
+    t = np.rint(seconds.astype(np.float64) * 1e6).astype(np.int64)
+    return t, units, np.zeros(len(t), np.uint16), np.ones(len(t), np.bool_)
+
+
 def tonic() -> dict[str, Reader]:
     io = import_module("tonic.io")
 
@@ -53,7 +59,18 @@ def tonic() -> dict[str, Reader]:
         x, y, p = (address >> 17) & 0x1FFF, (address >> 2) & 0x1FFF, (address >> 1) & 1
         return io.make_structured_array(x, y, events["timeStamp"], p)
 
+    # What its datasets of spikes do for every sample: open the file, and take two elements out of it.
+    def shd(path: Path) -> Any:
+        h5py, samples = import_module("h5py"), []
+        with h5py.File(path) as file:
+            n_samples = len(file["labels"])
+        for k in range(n_samples):
+            with h5py.File(path) as file:
+                samples.append((file["spikes/times"][k], file["spikes/units"][k]))
+        return samples
+
     return {
+        "shd_h5": Reader(shd, lambda found: spikes(*map(np.concatenate, zip(*found, strict=True)))),
         "aedat2": Reader(lambda path: io.read_dvs_128(str(path))[1], fields),
         "aedat31": Reader(aedat31, fields),
         "aedat4_none": Reader(lambda path: io.read_aedat4(str(path)), fields),
@@ -71,7 +88,7 @@ def spikingjelly() -> dict[str, Reader]:
 def evutils() -> dict[str, Reader]:
     io = import_module("evutils.io")
     reader = Reader(lambda path: io.EventReader(str(path)).read_all(), attributes)
-    return dict.fromkeys(CASES.keys() - {"es", "nmnist"}, reader)
+    return dict.fromkeys(CASES.keys() - {"es", "nmnist", "shd_h5"}, reader)
 
 
 def expelliarmus() -> dict[str, Reader]:
@@ -144,7 +161,7 @@ def evlib() -> dict[str, Reader]:
         )
 
     reader = Reader(lambda path: formats.load_events(str(path)).collect(), columns)
-    return dict.fromkeys(CASES.keys() - {"es", "nmnist", "npz"}, reader)
+    return dict.fromkeys(CASES.keys() - {"es", "nmnist", "npz", "shd_h5"}, reader)
 
 
 def evio() -> dict[str, Reader]:
@@ -168,7 +185,14 @@ def h5py() -> dict[str, Reader]:
         with file_of(path) as file:
             return {name: file["events"][name][:] for name in "txyp"} | {"t_offset": file["t_offset"][()]}
 
-    return {"dsec_h5": Reader(load, lambda found: (found["t"] + found["t_offset"], *fields(found)[1:]))}
+    def load_spikes(path: Path) -> Any:
+        with file_of(path) as file:
+            return file["spikes/times"][:], file["spikes/units"][:]
+
+    return {
+        "dsec_h5": Reader(load, lambda found: (found["t"] + found["t_offset"], *fields(found)[1:])),
+        "shd_h5": Reader(load_spikes, lambda found: spikes(*map(np.concatenate, found))),
+    }
 
 
 PEERS = (
@@ -178,7 +202,7 @@ PEERS = (
 
 def readers(cases: Iterable[str], only: str | None = None) -> dict[str, dict[str, Reader]]:
     """By case, then by name: {"aedat31": {"neurodata": ...}}, of one library only or all; absent ones go to stderr."""
-    found = {case: {"neurodata": Reader(CASES[case].ours, attributes)} for case in cases}
+    found = {case: {"neurodata": Reader(CASES[case].ours, CASES[case].columns)} for case in cases}
     for peer in PEERS:
         if only not in (None, peer.__name__):
             continue

@@ -8,34 +8,39 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from neurodata.formats import read, write
+from neurodata.formats import open_collection, read, write
+from neurodata.formats._blocks import Columns
 from neurodata.formats.aedat4 import write_file as write_aedat4
 from neurodata.signals import EventArray, Sensor
 
 SENSOR = Sensor(128, 128)  # the largest that every format holds
+SPIKES_PER_SAMPLE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of file. One of many samples (SHD) fits as well: `ours` then reads all of them.
+    """One kind of file.
 
     Parameters
     ----------
     suffix
         Of the file name: some readers look at nothing else.
     make
-        (events, path): writes the file, and returns the events that it holds.
+        (events, path): writes the file, and returns the columns t, x, y, p of the events that it holds.
     ours
         (path): reads it whole.
+    columns
+        Takes the columns out of what `ours` returns.
     """
 
     suffix: str
-    make: Callable[[EventArray, Path], EventArray]
+    make: Callable[[EventArray, Path], Any]
     ours: Callable[[Path], Any] = lambda path: read(path, sensor=SENSOR)
+    columns: Callable[[Any], Columns] = lambda events: Columns(events.t, events.x, events.y, events.p)
 
 
 def generated(n: int) -> EventArray:
@@ -128,6 +133,28 @@ def _text(events: EventArray, path: Path) -> EventArray:
     return events
 
 
+def _shd(events: EventArray, path: Path) -> Columns:
+    """Samples of 10,000 spikes as the Heidelberg data has them: seconds as float16, each sample from 0 on."""
+    h5py = import_module("h5py")
+    firsts = range(0, len(events), SPIKES_PER_SAMPLE)
+    seconds = [
+        ((events.t[k : k + SPIKES_PER_SAMPLE] - events.t[k]) * 1e-4).astype(np.float16) for k in firsts
+    ]  # about half a second
+    units = [events.x[k : k + SPIKES_PER_SAMPLE] for k in firsts]
+    with h5py.File(path, "w") as file:
+        for name, column, dtype in (("times", seconds, np.float16), ("units", units, np.uint16)):
+            dataset = file.create_dataset(f"spikes/{name}", (len(column),), h5py.vlen_dtype(dtype))
+            for k, values in enumerate(column):
+                dataset[k] = values
+        file["labels"] = np.zeros(len(seconds), np.uint8)
+    t = np.rint(np.concatenate(seconds).astype(np.float64) * 1e6).astype(np.int64)
+    return Columns(t, events.x, np.zeros(len(t), np.uint16), np.ones(len(t), np.bool_))
+
+
+def _read_samples(path: Path) -> list[EventArray]:
+    return [cast(EventArray, reading.signal) for reading in open_collection(path).readings()]
+
+
 CASES = {
     "aedat2": Case(".aedat", _written("aedat2")),
     "aedat31": Case(".aedat", _written("aedat31")),
@@ -144,4 +171,7 @@ CASES = {
     "csv_events": Case(".csv", _text, partial(read, format="csv_txyp_us", sensor=SENSOR)),
     "npz": Case(".npz", _written("npz")),
     "dsec_h5": Case(".h5", _written("dsec_h5")),
+    "shd_h5": Case(
+        ".h5", _shd, _read_samples, lambda samples: Columns.joined([Columns(s.t, s.x, s.y, s.p) for s in samples])
+    ),
 }
