@@ -28,15 +28,16 @@ LATEST_START_US = 60_000_000
 LIMITS = {"bs1": (Sensor(34, 1), 8_000_000), "bs3": (SENSOR, 16_000_000)}
 
 
-def recorded(n: int, seed: int = 0, longest_step_us: int = 40) -> EventArray:
+def recorded(n: int, seed: int = 0, longest_step_us: int = 40, sensor: Sensor | None = None) -> EventArray:
     """n events as a camera would see them: rising times with ties, any pixel."""
     rng = np.random.default_rng(seed)
+    sensor = sensor or SENSOR
     return EventArray(
         t=np.cumsum(rng.integers(0, longest_step_us + 1, n), dtype=np.int64),
-        x=rng.integers(0, SENSOR.width, n).astype(np.uint16),
-        y=rng.integers(0, SENSOR.height, n).astype(np.uint16),
+        x=rng.integers(0, sensor.width, n).astype(np.uint16),
+        y=rng.integers(0, sensor.height, n).astype(np.uint16),
         p=rng.integers(0, 2, n).astype(np.bool_),
-        sensor=SENSOR,
+        sensor=sensor,
     )
 
 

@@ -265,3 +265,10 @@ def test_faery_reads_and_writes_the_same(tmp_path: Path) -> None:
     stream.to_file(tmp_path / "faery.csv")
     assert (tmp_path / "faery.csv").read_text().startswith("t,x@34,y@34,on\n")
     assert read(tmp_path / "faery.csv") == events
+
+
+@pytest.mark.parametrize("number", ["1_0", "٣", "１"])
+def test_numbers_are_written_in_ascii_digits_alone(tmp_path: Path, number: str) -> None:
+    (tmp_path / "a.csv").write_text(f"t[us],x,y,p\n5,{number},2,1\n", "utf-8")
+    with pytest.raises(FormatError, match=r"a\.csv: byte"):
+        read(tmp_path / "a.csv", format="csv_events", sensor=Sensor(20, 20))
