@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 
@@ -16,7 +17,20 @@ def spikingjelly_event_functions() -> ModuleType:
         for name in ("torchvision", "torchvision.transforms"):
             sys.modules.setdefault(name, ModuleType(name))
         vars(sys.modules["torchvision"])["transforms"] = sys.modules["torchvision.transforms"]
-        package = ModuleType("spikingjelly.datasets")
-        package.__path__ = [f"{spikingjelly.__path__[0]}/datasets"]
-        sys.modules.setdefault("spikingjelly.datasets", package)
+        _without_init("spikingjelly.datasets", [f"{spikingjelly.__path__[0]}/datasets"])
         return import_module("spikingjelly.datasets.utils")
+
+
+def evlib_formats() -> ModuleType:
+    """The readers of `evlib`, without its package, which needs a torchvision built for torch."""
+    if (spec := find_spec("evlib")) is None:
+        raise ImportError("No module named 'evlib'")
+    _without_init("evlib", list(spec.submodule_search_locations or []))
+    formats: ModuleType = import_module("evlib._evlib").formats
+    return formats
+
+
+def _without_init(name: str, folders: list[str]) -> None:
+    package = ModuleType(name)
+    package.__path__ = folders
+    sys.modules.setdefault(name, package)

@@ -14,16 +14,18 @@ from typing import Any
 SLOW_S = 5.0  # what takes longer than this runs once
 
 
-def medians_s(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def medians_s(
+    candidates: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Median seconds of each candidate; all have run once before, to compile and to warm caches."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, call in candidates.items():
             if times[name] and times[name][0] > SLOW_S:
                 continue
-            start = time.perf_counter()
+            start = clock()
             call()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(clock() - start)
     return {name: statistics.median(found) for name, found in times.items()}
 
 

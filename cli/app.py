@@ -10,6 +10,7 @@ from .cache import cache
 from .convert import convert
 from .datasets import datasets
 from .fetch import fetch
+from .formats import formats
 from .info import info
 from .prepare import prepare
 from .train import train
@@ -43,5 +44,5 @@ def _root(
     pass
 
 
-for command in (datasets, info, fetch, prepare, verify, view, train, convert, cache):
-    app.command(no_args_is_help=command not in (datasets, cache))(command)
+for command in (datasets, formats, info, fetch, prepare, verify, view, train, convert, cache):
+    app.command(no_args_is_help=command not in (datasets, formats, cache))(command)

@@ -1,35 +1,43 @@
-"""neurodata convert: the same events in another container."""
+"""neurodata convert: the same events, sound, clip or points in another file format."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .console import note
-from .options import FormatOption, SensorOption, parse_sensor
+from .options import FormatOption, ItemOption, SensorOption, parse_item, parse_sensor
+
+if TYPE_CHECKING:
+    from neurodata.formats import Stream
+    from neurodata.signals import Sensor, Signal
 
 
 def convert(
-    recording: Annotated[Path, typer.Argument(help="A recording.")],
+    source: Annotated[Path, typer.Argument(help="A file of any format that can be read.")],
     out: Annotated[Path, typer.Argument(help="The file to write; its extension tells the format.")],
     to: Annotated[
         str | None, typer.Option("--to", help="Format to write, where the extension leaves a choice.")
     ] = None,
     format: FormatOption = None,
     sensor: SensorOption = None,
+    item: ItemOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
 ) -> None:
-    """Write a recording in another format; the new file appears when it is complete.
+    """Write a file in another format; the new file appears when it is complete.
 
-    All events are held in memory (13 bytes each).
+    Recordings of events are converted piece by piece, whatever their size; other signals are held in memory.
+    `neurodata formats` lists what can be written.
 
     Examples:
 
     neurodata convert DvsGesture/user01_led.aedat user01_led.bin
 
     neurodata convert 00001.bin digit.aedat --to aedat31 --sensor 34x34
+
+    neurodata convert shd_train.h5 first.npz --item 0
     """
     import neurodata
     from neurodata.errors import StorageError
@@ -37,7 +45,27 @@ def convert(
 
     if is_file(out) and not force:
         raise StorageError(f"{out}: is there already; --force replaces it")
-    events = neurodata.open_recording(recording, format=format, sensor=parse_sensor(sensor)).events()
-    neurodata.write(events, out, format=to)
-    note(f"{len(events):,} events on {events.sensor}, {events.duration_us / 1e6:.3f} s")
+    found = _opened(source, format, parse_sensor(sensor), item)
+    neurodata.write(found, out, format=to)
+    note(_summary(found))
     print(out)
+
+
+def _opened(path: Path, format: str | None, sensor: Sensor | None, item: str | None) -> Signal | Stream:
+    import neurodata
+    from neurodata import registry
+    from neurodata.formats import detect
+    from neurodata.signals import EventArray
+
+    chosen = detect(path) if format is None else registry.formats[format]
+    opened = neurodata.open_recording if chosen.gives is EventArray else neurodata.read
+    return opened(path, chosen.name, sensor, item=parse_item(item))
+
+
+def _summary(found: Signal | Stream) -> str:
+    from neurodata.formats import Stream
+
+    if isinstance(found, Stream):
+        duration_s = (found.stop_us - found.start_us) / 1e6
+        return f"{found.n_events:,} events on {found.sensor}, {duration_s:.3f} s"
+    return repr(found)

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .options import parse_item
 from .plot import bars, shaded
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def describe_file(path: Path, format: str | None, sensor: Sensor | None, item: s
         return facts | {"holds": found.gives.__name__} | dict(found.describe(path)), []
     if isinstance(found, CollectionFormat) and item is None:
         return facts | _collection_facts(open_collection(path, found.name, sensor), found.gives), []
-    key = _number_or_key(item)
+    key = parse_item(item)
     untold: Facts = {}
     try:
         recording = open_recording(path, found.name, sensor, item=key)
@@ -55,10 +56,6 @@ def _smallest_sensor(recording: Recording) -> Sensor:
     for events in recording.packets(EVENTS_PER_PACKET):
         width, height = max(width, int(events.x.max()) + 1), max(height, int(events.y.max()) + 1)
     return Sensor(width, height)
-
-
-def _number_or_key(item: str | None) -> int | str | None:
-    return int(item) if item is not None and item.isdecimal() else item
 
 
 def _collection_facts(collection: Collection, gives: type) -> Facts:

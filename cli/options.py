@@ -112,6 +112,11 @@ def parse_sensor(sensor: str | None) -> Sensor | None:
     return Sensor(int(size[1]), int(size[2]))
 
 
+def parse_item(item: str | None) -> int | str | None:
+    """A number as a number, any other key as it is."""
+    return int(item) if item is not None and item.isdecimal() else item
+
+
 def parse_settings(settings: list[str] | None) -> dict[str, dict[str, Any]]:
     """`["event_frame.T=8"]` as overrides; values are read as TOML, and as plain text where that fails."""
     import tomllib

@@ -66,14 +66,18 @@ class Registry:
         return name.replace("_", "-") if self.kind == "datasets" else name.replace("-", "_")
 
     def _files(self) -> dict[str, str]:
-        folder = Path(__file__).parent / self.kind
-        return {self._spelled(file.stem): file.stem for file in folder.glob("[!_]*.py")}
+        return {self._spelled(stem): stem for stem in _stems(self.kind)}
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         return {self._spelled(point.name): point for point in _entry_points(self.kind)}
 
     def __repr__(self) -> str:
         return f"Registry({self.kind}: {', '.join(self.names())})"
+
+
+@cache  # each name that is asked for would list the folder again
+def _stems(kind: str) -> tuple[str, ...]:
+    return tuple(file.stem for file in (Path(__file__).parent / kind).glob("[!_]*.py"))
 
 
 @cache

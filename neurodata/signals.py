@@ -104,6 +104,21 @@ class EventArray:
         return cls(t, x, y, p, sensor), n_late
 
     @classmethod
+    def trusted(
+        cls,
+        t: NDArray[np.int64],
+        x: NDArray[np.uint16],
+        y: NDArray[np.uint16],
+        p: NDArray[np.bool_],
+        sensor: Sensor,
+    ) -> EventArray:
+        """Events that are not checked, for code that has proved all that is checked: types, lengths, order, range."""
+        events = object.__new__(cls)
+        for name, value in (("t", t), ("x", x), ("y", y), ("p", p), ("sensor", sensor)):
+            object.__setattr__(events, name, value)
+        return events
+
+    @classmethod
     def empty(cls, sensor: Sensor) -> EventArray:
         """No events on this sensor."""
         return cls(np.empty(0, np.int64), np.empty(0, np.uint16), np.empty(0, np.uint16), np.empty(0, np.bool_), sensor)
@@ -186,11 +201,7 @@ class EventArray:
             raise TypeError("events are taken by slices; for single events and masks, index the columns t, x, y and p")
         if part.step is not None and part.step < 1:
             raise SignalError(f"events [{part.start}:{part.stop}:{part.step}]: a negative step would turn time back")
-        events = object.__new__(EventArray)
-        for name in ("t", "x", "y", "p"):
-            object.__setattr__(events, name, getattr(self, name)[part])
-        object.__setattr__(events, "sensor", self.sensor)
-        return events
+        return EventArray.trusted(self.t[part], self.x[part], self.y[part], self.p[part], self.sensor)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EventArray):
@@ -210,6 +221,11 @@ def _require(array: NDArray[Any], what: str, dtype: type[np.generic], n_axes: tu
         )
 
 
+def _by(array: NDArray[Any]) -> str:
+    """A shape as people write it: "250x272x640x3"."""
+    return "x".join(map(str, array.shape))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Waveform:
     """Sound: float32 samples in [-1, 1], shape [n] or [n, channels], at rate_hz."""
@@ -221,6 +237,9 @@ class Waveform:
         _require(self.samples, "waveform", np.float32, (1, 2))
         if not self.rate_hz > 0:
             raise SignalError(f"waveform: rate_hz is {self.rate_hz}; expected a positive number")
+
+    def __repr__(self) -> str:
+        return f"Waveform({_by(self.samples)} samples at {self.rate_hz:g} Hz)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,6 +254,9 @@ class Clip:
         if not self.fps > 0:
             raise SignalError(f"clip: fps is {self.fps}; expected a positive number")
 
+    def __repr__(self) -> str:
+        return f"Clip({_by(self.frames)}, {self.fps:g} frames a second)"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
@@ -244,6 +266,9 @@ class Image:
 
     def __post_init__(self) -> None:
         _require(self.pixels, "image", np.float32, (3,))
+
+    def __repr__(self) -> str:
+        return f"Image({_by(self.pixels)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,6 +285,9 @@ class PointCloud:
             raise SignalError(
                 f"point cloud: xyz {self.xyz.shape} and features {self.features.shape}; expected [n, 3] and [n, k]"
             )
+
+    def __repr__(self) -> str:
+        return f"PointCloud({len(self.xyz)} points, {self.features.shape[1]} features)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -279,6 +307,10 @@ class SpikeCounts:
         for name, series in self.targets.items():
             if len(series) != len(self.counts):
                 raise SignalError(f"spike counts: target {name} has {len(series)} rows for {len(self.counts)} bins")
+
+    def __repr__(self) -> str:
+        targets = ", ".join(self.targets) or "none"
+        return f"SpikeCounts({_by(self.counts)} bins of {self.bin_us} us and units, targets: {targets})"
 
 
 Signal: TypeAlias = EventArray | Waveform | Clip | Image | PointCloud | SpikeCounts

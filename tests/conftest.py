@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ settings.load_profile("neurodata")
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test has a cache root of its own, made when something writes to it."""
-    monkeypatch.setenv("NEURODATA_CACHE", str(tmp_path_factory.getbasetemp() / "cache" / os.urandom(4).hex()))
+    """Every test has a cache root and a user's cache of its own, made when something writes to them."""
+    cache = tmp_path_factory.getbasetemp() / "cache" / os.urandom(4).hex()
+    monkeypatch.setenv("NEURODATA_CACHE", str(cache))
+    monkeypatch.setattr("neurodata.storage._roots.user_cache_path", lambda name: cache / "of_user" / name)
     monkeypatch.delenv("NEURODATA_PATH", raising=False)
 
 
@@ -29,6 +32,14 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder} (set NEURODATA_TEST_DATA)")
     return folder
+
+
+@pytest.fixture
+def largest_file() -> Iterator[Callable[[int], None]]:
+    """Lets the system refuse to make a file larger than so many bytes, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

@@ -63,6 +63,11 @@ def test_structured_events_round_trip(events: EventArray) -> None:
     assert EventArray.from_structured(events.to_structured(), events.sensor) == events
 
 
+@given(event_arrays())
+def test_trusted_events_are_those_that_are_checked(events: EventArray) -> None:
+    assert EventArray.trusted(events.t, events.x, events.y, events.p, events.sensor) == events
+
+
 def test_a_slice_that_turns_time_back_is_refused() -> None:
     with pytest.raises(SignalError, match="negative step"):
         EventArray(**columns())[::-1]
@@ -123,3 +128,20 @@ def test_an_index_that_is_no_slice_says_what_to_do() -> None:
     for index in (0, events.p):
         with pytest.raises(TypeError, match="taken by slices"):
             events[index]
+
+
+def test_signals_say_what_they_are_in_a_line() -> None:
+    signals = [
+        Waveform(np.zeros((5, 2), np.float32), 8000),
+        Clip(np.zeros((2, 3, 4, 3), np.uint8), 25.0),
+        Image(np.zeros((3, 4, 1), np.float32)),
+        PointCloud(np.zeros((7, 3), np.float32), np.zeros((7, 1), np.float32)),
+        SpikeCounts(np.zeros((5, 2), np.int64), 4000, {"cursor": np.zeros((5, 2))}),
+    ]
+    assert [repr(signal) for signal in signals] == [
+        "Waveform(5x2 samples at 8000 Hz)",
+        "Clip(2x3x4x3, 25 frames a second)",
+        "Image(3x4x1)",
+        "PointCloud(7 points, 1 features)",
+        "SpikeCounts(5x2 bins of 4000 us and units, targets: cursor)",
+    ]

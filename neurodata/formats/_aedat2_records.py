@@ -43,6 +43,8 @@ class Layout(NamedTuple):
 # The DVS128 numbers pixels from the lower right; both axes are turned, so that (0, 0) is at the top left.
 DVS128 = Layout(0xFFFF8000, 0, 1, 0x7F, 127, -1, 8, 0x7F, 127, -1, 0, 0)
 CIFAR10DVS = DVS128._replace(x_shift=8, y_shift=1)
+# Channel, from the high frequencies on, and ear. A record with other bits is a tick every 2^15 us, or of the ADC.
+COCHLEA_LP = Layout(0xFFFFFF00, 0, 2, 0x3F, 0, 1, 1, 1, 0, 1, 0, 0)
 
 
 def davis(width: int, height: int) -> Layout:

@@ -68,9 +68,8 @@ def index_packets(
         words = _words(file, body_at, buffer[:n_bytes], compression)
         if len(words) == 0:
             continue
-        columns = _with_room(
-            columns, n_kept, n_kept + len(words) // 4, (stop - first) // EXPECTED_EVENT_BYTES if keep else 0
-        )
+        expected = (stop - first) // EXPECTED_EVENT_BYTES if keep else 0
+        columns = columns.with_room(n_kept + len(words) // 4, n_kept, expected)
         here = columns.part(n_kept, n_kept + len(words) // 4)
         fill(words, *here)
         if stream_read not in (None, stream):
@@ -129,16 +128,6 @@ def _words(file: RecordingFile, at: int, buffer: NDArray[np.uint8], compression:
         return unpacked(file.read_into(buffer, at), compression)
     except PacketError as error:
         raise FormatError(f"{file.path}: byte {at}: the packet {error}; {GET_AGAIN}") from error
-
-
-def _with_room(columns: Columns, n_kept: int, n: int, expected: int) -> Columns:
-    """Columns for at least n events that begin with the ones kept; what stays unused is never real memory."""
-    if n <= len(columns.t):
-        return columns
-    larger = Columns.empty(max(n, 2 * n_kept, expected))
-    for old, new in zip(columns, larger, strict=True):
-        new[:n_kept] = old[:n_kept]
-    return larger
 
 
 def _off_sensor(file: RecordingFile, at: int, columns: Columns, sensor: Sensor) -> FormatError:

@@ -65,7 +65,7 @@ def explain(raw: NDArray[np.uint8], offset: int, state: NDArray[Any]) -> str:
 
 
 def unpacked(raw: NDArray[np.uint8], compression: int) -> NDArray[np.uint32]:
-    """The structs of one event packet as words [4 n], a view of its unpacked bytes where they are aligned."""
+    """The structs of one event packet as words [4 n], a view of its (unpacked) bytes where they are aligned."""
     body = _decompressed(raw, compression)
     try:
         at, n = Table(body, EVENTS_TYPE).vector(0, EVENT.itemsize)
@@ -98,9 +98,9 @@ def reference(words: NDArray[np.uint32]) -> Columns:
     return Columns(events["t"], events["x"], events["y"], events["on"] != 0)
 
 
-def _decompressed(raw: NDArray[np.uint8], compression: int) -> bytes:
+def _decompressed(raw: NDArray[np.uint8], compression: int) -> bytes | memoryview:
     if compression == NONE:
-        return raw.tobytes()
+        return raw.data
     unpack = from_lz4 if compression in (LZ4, LZ4_HIGH) else from_zstd
     try:
         return unpack(raw.data, LARGEST_PACKET_BYTES, EXTRA)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError, UntoldSensorError
-from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, CURSOR, BlockRecording, Columns, Decoding
+from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, CURSOR, Columns, Decode, IndexedRecording
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import survey
-from neurodata.signals import LAST_TIME_US, EventArray, Sensor
+from neurodata.formats._sidecar import Index, indexed
+from neurodata.signals import LAST_TIME_US, Sensor
 
+STATE = np.dtype(CURSOR)  # all zeros: nothing is decoded from a stream of bytes
 BLOCK_EVENTS = BLOCK_BYTES // 8  # columns, and what they are converted from, stay near a core's second-level cache
 
 
@@ -46,39 +49,21 @@ class Source(Protocol):
         ...
 
 
-def _no_bytes(*_: object) -> str:
-    raise NotImplementedError
-
-
-# Columns are not decoded from a stream of bytes.
-_NO_DECODING = Decoding(_no_bytes, np.dtype(CURSOR), 1, _no_bytes, {})  # type: ignore[arg-type]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class ColumnRecording(BlockRecording):
-    """A `Recording` on arrays; its blocks are stretches of them, `offset` being the first event."""
+class ColumnRecording(IndexedRecording):
+    """A recording on arrays; its blocks are stretches of them, `offset` being the first event."""
 
     source: Source
-    reader: Reader | None = None  # while packets are read: the container stays open for all of them
 
-    def _packets(self, n: int) -> Iterator[EventArray]:
-        if self.held is not None or self.n_events == 0:
-            yield from BlockRecording._packets(self, n)
-            return
+    @contextmanager
+    def _opened(self) -> Iterator[Decode]:
         with self.source.opened(self.fingerprint) as reader:
-            yield from BlockRecording._packets(replace(self, reader=reader), n)
+            yield partial(self._read_from, reader)
 
-    def _decoded(self, wanted: NDArray[np.intp]) -> Columns:
-        if len(wanted) == 0:
-            return Columns.empty(0)
-        first = int(self.blocks["offset"][wanted[0]])
-        last = int(self.blocks["offset"][wanted[-1]] + self.blocks["n_events"][wanted[-1]])
-        if self.held is not None:
-            return self.held.part(first, last)
-        if self.reader is not None:
-            return self.reader.read(first, last)
-        with self.source.opened(self.fingerprint) as reader:
-            return reader.read(first, last)
+    def _read_from(self, reader: Reader, wanted: NDArray[np.intp]) -> Columns:
+        blocks = self.blocks[wanted[0] : wanted[-1] + 1]
+        first, last = int(blocks["offset"][0]), int(blocks["offset"][-1] + blocks["n_events"][-1])
+        return self._as_indexed(reader.read(first, last), blocks)
 
 
 def open_columns(path: Path, format: str, source: Source, sensor: Sensor, keep: bool) -> ColumnRecording:
@@ -90,35 +75,62 @@ def open_columns(path: Path, format: str, source: Source, sensor: Sensor, keep: 
         When a value is none that an event can have, or an event lies off the sensor.
     """
     with RecordingFile(path) as file:
-        fingerprint = file.fingerprint
+        return indexed(
+            file,
+            format,
+            [sensor],
+            STATE,
+            keep,
+            fits=partial(_cover, n_events=source.n_events),
+            first_pass=lambda: _first_pass(file, format, source, sensor, keep),
+            restored=lambda index: _recording(file, format, source, index, None),
+        )
+
+
+def _cover(index: Index, n_events: int) -> bool:
+    """Whether blocks are all events of a container in turn."""
+    n = index.blocks["n_events"]
+    return bool(
+        (n <= n_events).all()
+        and n.sum() == n_events
+        and np.array_equal(index.blocks["offset"], np.cumsum(n) - n)
+        and (index.blocks["n_bytes"] == 0).all()
+    )
+
+
+def _recording(file: RecordingFile, format: str, source: Source, index: Index, held: Columns | None) -> ColumnRecording:
+    return ColumnRecording(
+        path=file.path,
+        format=format,
+        sensor=index.sensor,
+        findings=index.findings,
+        fingerprint=file.fingerprint,
+        blocks=index.blocks,
+        states=index.states,
+        held=held,
+        source=source,
+    )
+
+
+def _first_pass(file: RecordingFile, format: str, source: Source, sensor: Sensor, keep: bool) -> ColumnRecording:
     n = source.n_events
     held = Columns.empty(n) if keep else None
     blocks = []
     n_late, latest_us = 0, int(np.iinfo(np.int64).min)
-    with source.opened(fingerprint) as reader:
+    with source.opened(file.fingerprint) as reader:
         for first in range(0, n, BLOCK_EVENTS):
             last = min(first + BLOCK_EVENTS, n)
             events = reader.read(first, last)
             min_us, max_us, n_back, x_max, y_max = survey(events.t, events.x, events.y, latest_us)
             if x_max >= sensor.width or y_max >= sensor.height:
-                raise _off_sensor(path, reader, events, first, sensor)
+                raise _off_sensor(file.path, reader, events, first, sensor)
             if held is not None:
-                for column, part in zip(held.part(first, last), events, strict=True):
-                    column[:] = part
+                held.part(first, last).fill_from(events)
             blocks.append((first, 0, last - first, min_us, max_us))
             n_late, latest_us = n_late + n_back, max(latest_us, max_us)
-    return ColumnRecording(
-        path=path,
-        format=format,
-        sensor=sensor,
-        findings=Counter({"late": n_late} if n_late else {}),
-        decoding=_NO_DECODING,
-        fingerprint=fingerprint,
-        blocks=np.array(blocks, BLOCK),
-        states=np.zeros(len(blocks), CURSOR),
-        held=held,
-        source=source,
-    )
+    findings = Counter({"late": n_late} if n_late else {})
+    index = Index(sensor, findings, np.array(blocks, BLOCK), np.zeros(len(blocks), STATE))
+    return _recording(file, format, source, index, held)
 
 
 def _off_sensor(path: Path, reader: Reader, events: Columns, first: int, sensor: Sensor) -> FormatError:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from neurodata.signals import EventArray, Sensor, Signal
 
 
+@runtime_checkable
 class Stream(Protocol):
     """Events that come in pieces: what writers take; an `EventArray` is one, and so is a `Recording`."""
 
@@ -206,12 +207,13 @@ class Format(_Named):
     open
         (path, sensor=None, keep=False) to Recording; raises FormatError.
     write
-        (events, path): writes the whole file, appearing under its name only when complete; None when
-        the format cannot be written. Raises FormatError for events that the format cannot hold.
+        (events, path): writes the whole file, appearing under its name only when complete, and holds a
+        bounded part of the events; None when the format cannot be written. Raises FormatError for events that
+        the format cannot hold.
     """
 
     open: Open
-    write: Callable[[EventArray, Path], None] | None = None
+    write: Callable[[Stream, Path], None] | None = None
 
     @property
     def gives(self) -> type[EventArray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, DecimalException
 from itertools import pairwise, permutations
 
 from neurodata.signals import Sensor
@@ -153,11 +153,12 @@ def _sensor(width: str, height: str, polarities: str = "2") -> Sensor | None:
 
 
 def _is_number(text: str) -> bool:
+    """Whether it is one as files have it: Python also takes 1_000 and the digits of all scripts."""
     try:
-        value = Decimal(text)
-    except InvalidOperation:
+        value = _FLOAT.create_decimal(text)
+    except DecimalException:
         return False
-    return value.is_finite() and abs(value.adjusted()) < LARGEST_POWER
+    return text.isascii() and value.is_finite() and abs(value.adjusted()) < LARGEST_POWER
 
 
 def readings(head: Head) -> list[Layout]:

@@ -43,6 +43,7 @@ class RecordingFile:
         status = os.fstat(self._file.fileno())
         self.size_bytes = status.st_size
         self.fingerprint = (status.st_size, status.st_mtime_ns)
+        self.changed_ns = status.st_ctime_ns  # unlike the modification time, nobody can set it back
         if fingerprint not in (None, self.fingerprint):
             self._file.close()
             raise self.changed()
@@ -69,7 +70,7 @@ class RecordingFile:
 
     def changed(self) -> FormatError:
         """The error for a file that is not what it was when it was opened first."""
-        return FormatError(f"{self.path}: the file was changed while it was being read; open it again")
+        return changed(self.path)
 
     def __enter__(self) -> RecordingFile:
         return self
@@ -78,6 +79,11 @@ class RecordingFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def changed(path: Path) -> FormatError:
+    """The error for a file that is not what it was when it was opened first."""
+    return FormatError(f"{path}: the file was changed while it was being read; open it again")
 
 
 def _unreadable(path: Path, error: OSError) -> StorageError:

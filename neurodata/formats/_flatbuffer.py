@@ -16,7 +16,7 @@ class FlatbufferError(ValueError):
 class Table:
     """The root table of a buffer, with or without its size in front; an identifier of four letters tells which."""
 
-    def __init__(self, buffer: bytes, identifier: bytes) -> None:
+    def __init__(self, buffer: bytes | memoryview, identifier: bytes) -> None:
         self.buffer = buffer
         if buffer[4:8] == identifier:
             begin = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from neurodata.errors import FormatError
 from neurodata.formats._blocks import BLOCK, BLOCK_BYTES, BlockRecording, Columns, Decoding
 from neurodata.formats._file import RecordingFile
+from neurodata.formats._sidecar import Index, indexed, lie_within
 from neurodata.kernel import kernel
 from neurodata.signals import Sensor
 
@@ -39,7 +41,31 @@ def open_blocks(
         When the file is damaged, or an event lies off the last sensor.
     """
     with RecordingFile(path) as file:
-        return _index(file, format, decoding, first, sensors, keep)
+        return indexed(
+            file,
+            format,
+            sensors,
+            decoding.state,
+            keep,
+            fits=lie_within(first, file.size_bytes, decoding.event_bytes),
+            first_pass=lambda: _index(file, format, decoding, first, sensors, keep),
+            restored=partial(restored, file, format, decoding),
+        )
+
+
+def restored(file: RecordingFile, format: str, decoding: Decoding, index: Index) -> BlockRecording:
+    """The recording that an index is of."""
+    return BlockRecording(
+        path=file.path,
+        format=format,
+        sensor=index.sensor,
+        findings=index.findings,
+        fingerprint=file.fingerprint,
+        blocks=index.blocks,
+        states=index.states,
+        held=None,
+        decoding=decoding,
+    )
 
 
 def _index(
@@ -48,8 +74,7 @@ def _index(
     body_bytes = max(file.size_bytes - first, 0)
     buffer = np.empty(min(BLOCK_BYTES, body_bytes), np.uint8)
     room = len(buffer) // decoding.event_bytes + 1
-    # Never written, so never real memory: what a file of other things than events leaves unused.
-    columns = Columns.empty(body_bytes // decoding.event_bytes + 1 if keep else room)
+    columns = Columns.empty(room)
     n_kept = 0
     state = np.zeros(1, decoding.state)
     blocks, states = [], []
@@ -59,6 +84,7 @@ def _index(
         raw = file.read_into(buffer[: file.size_bytes - offset], offset)
         state["bytes_left"] = file.size_bytes - offset
         before = state.copy()
+        columns = columns.with_room(n_kept + room, n_kept, _expected(n_kept, offset - first, body_bytes, decoding))
         here = columns.part(n_kept, n_kept + room)
         decoding.decode(raw, state, here)
         position, n = int(state["position"][0]), int(state["n_events"][0])
@@ -86,9 +112,19 @@ def _index(
         decoding=decoding,
         fingerprint=file.fingerprint,
         blocks=np.array(blocks, BLOCK),
-        states=np.concatenate(states) if states else np.zeros(0, decoding.state),
+        # By bytes: NumPy spends longer on joining records than on a block's events.
+        states=np.frombuffer(b"".join(before.tobytes() for before in states), decoding.state),
         held=columns.part(0, sum(row[2] for row in blocks)) if keep or len(blocks) == 1 else None,
     )
+
+
+def _expected(n_kept: int, n_bytes: int, body_bytes: int, decoding: Decoding) -> int:
+    """Events of the whole file, and some more, if it goes on like its first n_bytes; vectors may double it at most.
+
+    What then stays unused is never written, so it is no real memory.
+    """
+    likely = n_kept * body_bytes // max(n_bytes, 1)
+    return min(likely + likely // 8, 2 * body_bytes // decoding.event_bytes)
 
 
 @kernel

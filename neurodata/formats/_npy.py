@@ -5,18 +5,22 @@ Source: NumPy Enhancement Proposal 1 (https://numpy.org/neps/nep-0001-npy-format
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
 from neurodata.formats._file import RecordingFile
+from neurodata.storage import writing
 
 MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
@@ -25,11 +29,14 @@ PIECE_BYTES = 1 << 16
 # Events never pack so well; what does is made to fill memory. (Deflate's limit is 1032.)
 MOST_PACKED = 250
 SMALL_BYTES = 1 << 26
+LONGEST_AXIS = 1 << 48
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # the clock is no part of a file
 
 _TYPE = r"['\"]([<>|=]?[a-zA-Z]\d{0,4})['\"]"
 _FIELD = re.compile(rf"\(\s*['\"](\w*)['\"]\s*,\s*{_TYPE}\s*\)")
 _DESCR = re.compile(rf"['\"]descr['\"]\s*:\s*(?:{_TYPE}|\[(.*?)\])\s*[,}}]", re.DOTALL)
 _SHAPE = re.compile(r"['\"]shape['\"]\s*:\s*\(([\d\s,]{0,200})\)")
+_FORTRAN = re.compile(r"['\"]fortran_order['\"]\s*:\s*True")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +52,18 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """A one-dimensional array: where it is, and what it holds."""
+    """An array: where it is, and what it holds. It fills its member."""
 
     member: Member
     header_bytes: int
     dtype: np.dtype[Any]
-    n: int
+    shape: tuple[int, ...]
+    is_fortran: bool = False  # first axis fastest
+
+    @property
+    def n(self) -> int:
+        """Length of the first axis."""
+        return self.shape[0]
 
 
 class MemberReader:
@@ -118,7 +131,7 @@ class MemberReader:
 
 
 def arrays(file: RecordingFile) -> dict[str, Array]:
-    """The one-dimensional arrays of a file, by name (one without a name in an .npy)."""
+    """The arrays of a file, by name (one without a name in an .npy)."""
     if file.read(len(MAGIC)) == MAGIC:
         whole = Member(0, file.size_bytes, file.size_bytes)
         return {"": _array(file, whole, "the array")}
@@ -184,14 +197,14 @@ def _array(file: RecordingFile, member: Member, name: str) -> Array:
             f"{file.path}: byte {member.offset}: the header of {name} tells no type and shape of plain numbers: "
             f"{text[:80]!r}; arrays of objects (pickles) are never read"
         )
-    sizes = [int(size) for size in shape[1].split(",") if size.strip().isdigit()]
-    n = sizes[0] if len(sizes) == 1 else -1
-    if n < 0 or header_bytes + n * dtype.itemsize != member.n_bytes:
+    sizes = tuple(int(size) for size in shape[1].split(",") if size.strip().isdigit())
+    n_bytes = math.prod(sizes) * dtype.itemsize
+    if header_bytes + n_bytes != member.n_bytes or max(sizes, default=0) > LONGEST_AXIS:
         raise FormatError(
             f"{file.path}: byte {member.offset}: {name} has the shape ({shape[1]}) of {dtype} in "
-            f"{member.n_bytes - header_bytes} bytes; expected one axis that fills them"
+            f"{member.n_bytes - header_bytes} bytes; expected what fills them: the file is truncated or damaged"
         )
-    return Array(member, header_bytes, dtype, n)
+    return Array(member, header_bytes, dtype, sizes, _FORTRAN.search(text) is not None)
 
 
 def _dtype(plain: str | None, fields: str | None) -> np.dtype[Any] | None:
@@ -210,7 +223,7 @@ def _dtype(plain: str | None, fields: str | None) -> np.dtype[Any] | None:
 
 
 def values(reader: MemberReader, array: Array, first: int, last: int) -> NDArray[Any]:
-    """Elements first to last - 1."""
+    """Elements first to last - 1 of all, in the order of the file."""
     size = array.dtype.itemsize
     return np.frombuffer(reader.read(array.header_bytes + first * size, (last - first) * size), array.dtype)
 
@@ -219,3 +232,32 @@ def is_numpy_file(head: bytes) -> bool:
     """Whether a file begins as .npy, or as a .zip whose first member is called so."""
     name_bytes = int.from_bytes(head[26:28], "little")
     return head.startswith(MAGIC) or (head.startswith(ZIP_MAGIC) and head[30 : 30 + name_bytes].endswith(b".npy"))
+
+
+class Parts(NamedTuple):
+    """An array to be written: its type, its shape, and its elements in C order, in pieces."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    parts: Iterable[NDArray[Any]]
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> Parts:
+        """A whole array."""
+        return cls(array.dtype, array.shape, [array])
+
+
+def write_npz(path: Path, members: Mapping[str, Parts]) -> None:
+    """A deflated .npz as `numpy.savez_compressed` has it, but with no clock in it: the same arrays, the same bytes.
+
+    The parts of a member are taken when those before it are written.
+    """
+    with writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, (dtype, shape, parts) in members.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", EARLIEST)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            with archive.open(entry, "w", force_zip64=math.prod(shape) * dtype.itemsize > 1 << 31) as member:
+                np.lib.format.write_array_header_1_0(member, header)
+                for part in parts:
+                    member.write(part.tobytes())

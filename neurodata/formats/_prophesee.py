@@ -8,16 +8,20 @@ TIME_HIGH that falls by half its range or more for a wrap.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._blocks import BlockRecording, Decoding
+from neurodata.formats._contract import Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, require_times, write_parts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
 
@@ -86,7 +90,7 @@ def read_header(file: RecordingFile) -> Header:
     return header
 
 
-def sniff_encoding(head: bytes, encoding: str) -> str | None:
+def sniff_encoding(encoding: str, head: bytes, path: Path) -> str | None:
     """None for a header that names the encoding, else what it is instead."""
     found = parse_header(head)
     if found.n_bytes == 0:
@@ -94,27 +98,35 @@ def sniff_encoding(head: bytes, encoding: str) -> str | None:
     return None if found.encoding == encoding else f"its header names the encoding {found.encoding}"
 
 
-class NoRoomError(Exception):
-    """A decoder has events and nowhere to put them."""
-
-
 def open_words(
-    file: RecordingFile, header: Header, encoding: str, decoding: Decoding, sensor: Sensor | None, keep: bool
+    encoding: str,
+    decoding_of: Callable[[Path, Header], Decoding],
+    path: Path,
+    sensor: Sensor | None = None,
+    keep: bool = False,
 ) -> BlockRecording:
-    """A recording of words after a header that names no other encoding; the sensor stated, or the header's.
+    """A recording of words of one encoding; times as they tell them, from the camera's start, with every wrap added.
 
-    Events are not kept where vectors hold more of them than one a word: they are decoded again when asked for.
+    The sensor is the one stated, else the one of the header's `% geometry` or `% format` line; older files name
+    none and are refused, because a guess from the coordinates would change the shape of frames from file to file.
+
+    `findings` counts events "before the first time" (EVT3: "and row"), which are left out, "external triggers",
+    "other words" (OTHERS and CONTINUED) and "reserved words", which are skipped, and events whose time goes back
+    ("late").
+
+    Raises
+    ------
+    FormatError
+        When the header is of another encoding or word order or names no sensor, the file ends within a word, or an
+        event lies off the sensor.
     """
+    with RecordingFile(path) as file:
+        header = read_header(file)
+    decoding = decoding_of(path, header)
     if header.encoding not in (encoding, None):
-        raise FormatError(
-            f"{file.path}: byte 0: the header names the encoding {header.encoding}, so it is not {encoding}"
-        )
-    sensors = [sensor or stated_sensor(file.path, header)]
-    format = encoding.lower()
-    try:
-        return open_blocks(file.path, format, decoding, header.n_bytes, sensors, keep)
-    except NoRoomError:
-        return open_blocks(file.path, format, decoding, header.n_bytes, sensors, keep=False)
+        raise FormatError(f"{path}: byte 0: the header names the encoding {header.encoding}, so it is not {encoding}")
+    sensors = [sensor or stated_sensor(path, header)]
+    return open_blocks(path, encoding.lower(), decoding, header.n_bytes, sensors, keep)
 
 
 def stated_sensor(path: Path, header: Header) -> Sensor:
@@ -122,6 +134,44 @@ def stated_sensor(path: Path, header: Header) -> Sensor:
     if (sensor := header.sensor) is None:
         raise UntoldSensorError(f"{path}: the header names no size; state the sensor, as in sensor=Sensor(1280, 720)")
     return sensor
+
+
+def write_words(
+    events: Stream,
+    path: Path,
+    encoding: str,
+    last_us: int,
+    words: Callable[[EventArray, EventArray | None], NDArray[Any]],
+    *more: str,
+) -> None:
+    """A file of an encoding, with more lines in its header.
+
+    Parameters
+    ----------
+    events, path
+        What is written, and where to.
+    encoding, last_us
+        Its name, and the last time that it is written for.
+    words
+        (events, the last one before them or None): their words.
+
+    Raises
+    ------
+    FormatError
+        When a time is negative or after last_us, or a coordinate needs more than 11 bits.
+    """
+    require_times(events, path, encoding, last_us)
+    parts = _word_parts(pieces(events, path, encoding, 11), words)
+    write_parts(path, text_header(encoding, events.sensor, *more), parts)
+
+
+def _word_parts(
+    parts: Iterator[EventArray], words: Callable[[EventArray, EventArray | None], NDArray[Any]]
+) -> Iterator[bytes]:
+    before = None
+    for events in parts:
+        yield words(events, before).tobytes()
+        before = events[-1:]
 
 
 def text_header(encoding: str, sensor: Sensor, *more: str) -> bytes:
@@ -137,17 +187,6 @@ def text_header(encoding: str, sensor: Sensor, *more: str) -> bytes:
     return "".join(f"% {line}\n" for line in lines).encode()
 
 
-def require_storable(events: EventArray, path: Path, encoding: str, last_us: int) -> None:
-    """FormatError for times outside 0 to last_us, and for coordinates of more than 11 bits."""
-    if len(events) and (events.t[0] < 0 or events.t[-1] > last_us):
-        raise FormatError(
-            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us; "
-            f"{encoding} is written from 0 to {last_us}: shift them"
-        )
-    if len(events) and max(events.x.max(), events.y.max()) >= 1 << 11:
-        raise FormatError(f"{path}: coordinates on {events.sensor} reach 2^11; {encoding} holds 11 bits: crop them")
-
-
 @kernel
 def after_time_high(high: np.int64, before_us: np.int64, low_bits: int, high_bits: int) -> np.int64:
     """The time of a TIME_HIGH that follows one of this time; when it falls by half its range or more it has wrapped."""
@@ -156,14 +195,17 @@ def after_time_high(high: np.int64, before_us: np.int64, low_bits: int, high_bit
     return np.int64((wraps << high_bits | high) << low_bits)
 
 
-def high_steps(high: NDArray[np.int64], before: int, bits: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """TIME_HIGH words that lead a reader through these times, non-decreasing [n], from the one before (-1: none).
+def high_steps(
+    events: EventArray, before: EventArray | None, low_bits: int, high_bits: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """TIME_HIGH words that lead a reader through the times of events [n], after the last one before them.
 
     Returns how many stand before each event, [n], and their values, in order. A longer gap is crossed in
     steps of less than half the range of the word, so that every wrap shows.
     """
-    longest = (1 << (bits - 1)) - 1
-    n_words = -(-np.diff(high, prepend=before) // longest)
+    high = events.t >> low_bits
+    longest = (1 << (high_bits - 1)) - 1
+    n_words = -(-np.diff(high, prepend=before.t >> low_bits if before else -1) // longest)
     ends = np.cumsum(n_words)
     back = np.repeat(ends, n_words) - 1 - np.arange(ends[-1] if len(ends) else 0)
-    return n_words, (np.repeat(high, n_words) - longest * back) & ((1 << bits) - 1)
+    return n_words, (np.repeat(high, n_words) - longest * back) & ((1 << high_bits) - 1)

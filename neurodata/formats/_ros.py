@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
 from neurodata.formats import _evt3_words, _ros_messages
-from neurodata.formats._blocks import BLOCK, BlockRecording, Columns
+from neurodata.formats._blocks import BLOCK, Columns, Decode, IndexedRecording
 from neurodata.formats._columns import not_told
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import survey
@@ -33,7 +34,7 @@ from neurodata.formats._ros_messages import (
     parsed,
 )
 from neurodata.formats._unpack import UNPACKERS, UnpackError
-from neurodata.signals import EventArray, Sensor
+from neurodata.signals import Sensor
 
 EXTRA = "ros"
 LARGEST_CHUNK_BYTES = 1 << 28
@@ -111,27 +112,16 @@ class Bag(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BagRecording(BlockRecording):
+class BagRecording(IndexedRecording):
     """A `Recording` on the messages of one topic; its blocks are stretches of the bag."""
 
     bag: Bag
     topic_name: str | None  # of the events; None where there are none
-    reader: OpenBag | None = None  # while packets are read: the bag stays open for all of them
 
-    def _packets(self, n: int) -> Iterator[EventArray]:
-        if self.held is not None or self.n_events == 0:
-            yield from BlockRecording._packets(self, n)
-            return
+    @contextmanager
+    def _opened(self) -> Iterator[Decode]:
         with self.bag.opened(self.fingerprint) as reader:
-            yield from BlockRecording._packets(replace(self, reader=reader), n)
-
-    def _decoded(self, wanted: NDArray[np.intp]) -> Columns:
-        if self.held is not None or len(wanted) == 0:
-            return BlockRecording._decoded(self, wanted)
-        if self.reader is not None:
-            return self._read(self.reader, wanted)
-        with self.bag.opened(self.fingerprint) as reader:
-            return self._read(reader, wanted)
+            yield partial(self._read, reader)
 
     def _read(self, reader: OpenBag, wanted: NDArray[np.intp]) -> Columns:
         columns = Columns.empty(int(self.blocks["n_events"][wanted].sum()))
@@ -147,13 +137,12 @@ class BagRecording(BlockRecording):
                     events = Columns.empty(0) if _is_trigger(found) else columns_of(found, state)
                 last = first + len(events.t)
                 if last > len(columns.t):
-                    raise reader.file.changed()
-                part = columns.part(first, last)
-                part.t[:], part.x[:], part.y[:], part.p[:] = events
+                    raise self._changed()
+                columns.part(first, last).fill_from(events)
                 first = last
         if first != len(columns.t):
-            raise reader.file.changed()
-        return columns
+            raise self._changed()
+        return self._as_indexed(columns, self.blocks[wanted])
 
 
 @contextmanager
@@ -193,7 +182,6 @@ def open_bag(path: Path, format: str, bag: Bag, sensor: Sensor | None, keep: boo
         format=format,
         sensor=index.sensor,
         findings=+findings,
-        decoding=_evt3_words.DECODING,
         fingerprint=fingerprint,
         blocks=np.array(index.blocks, BLOCK),
         states=np.concatenate(index.states) if index.states else np.zeros(0, _evt3_words.STATE),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from neurodata.errors import FormatError, UnknownNameError
-from neurodata.formats._contract import AnyFormat, Collection, CollectionFormat, Format, Reading, Recording
+from neurodata.formats._contract import AnyFormat, Collection, CollectionFormat, Format, Reading, Recording, Stream
 from neurodata.formats._detect import all_formats, detect, named, named_list, to_write
 from neurodata.formats._memory import MemoryRecording
 from neurodata.signals import EventArray, Sensor, Signal
@@ -19,6 +19,9 @@ def open_recording(
     path: str | Path, format: str | None = None, sensor: Sensor | None = None, *, item: Item | None = None
 ) -> Recording:
     """A recording of events on disk: header and structure are read now, events when asked for.
+
+    A file is gone through once to check and index it. For one of 16 MiB or more the index is kept in the user's cache,
+    and the next opening reads that instead, until the file changes; what is damaged since then shows when it is read.
 
     Parameters
     ----------
@@ -93,13 +96,14 @@ def read(
     return found.read(path, start_us, stop_us).signal
 
 
-def write(signal: Signal, path: str | Path, format: str | None = None) -> None:
+def write(signal: Signal | Stream, path: str | Path, format: str | None = None) -> None:
     """Write a signal to a file, which appears under its name only when it is complete.
 
     Parameters
     ----------
     signal
-        What to write.
+        What to write. A `Recording` is written as events are read from it, of any size in bounded memory; its own
+        file may be the one that is replaced.
     path
         The file; an existing one is replaced.
     format
@@ -109,14 +113,15 @@ def write(signal: Signal, path: str | Path, format: str | None = None) -> None:
     Raises
     ------
     FormatError
-        When the extension does not tell the format, or the format cannot hold this signal.
+        When the extension does not tell the format, or the format cannot hold this signal, or a recording is
+        damaged.
     StorageError
         When the file cannot be written.
     UnknownNameError
         When there is no format of that name.
     """
     path = Path(path)
-    kind = type(signal)
+    kind = EventArray if isinstance(signal, Stream) else type(signal)
 
     def fits(candidate: AnyFormat) -> bool:
         return candidate.gives is kind and not isinstance(candidate, CollectionFormat)

@@ -6,6 +6,7 @@ Source: AEDAT file formats, https://docs.inivation.com/software/software-advance
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,12 +14,12 @@ import numpy as np
 
 from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._aedat31_packets import DECODING, packet
-from neurodata.formats._blocks import BlockRecording
-from neurodata.formats._contract import Format
+from neurodata.formats._blocks import BlockRecording, Columns
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, require_times, write_parts
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
 VERSION_LINE = b"#!AER-DAT3.1\r\n"
 END_LINE = b"#!END-HEADER\r\n"
@@ -101,7 +102,7 @@ def _named_sensor(path: Path, header: bytes) -> Sensor:
     )
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """Polarity packets of at most 8192 events, all valid; a packet ends where the time overflows 31 bits.
 
     Raises
@@ -109,21 +110,32 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative, or a coordinate needs more than 15 bits.
     """
-    if len(events):
-        _require_storable(events, path)
-    with writing(path) as file:
-        file.write(_text_header(events.sensor))
-        bounds = [0, *(np.flatnonzero(np.diff(events.t >> 31)) + 1).tolist(), len(events)]
-        for start, stop in pairwise(bounds):
-            for first in range(start, stop, EVENTS_PER_PACKET):
-                file.write(packet(events[first : min(first + EVENTS_PER_PACKET, stop)], SOURCE))
+    require_times(events, path, "AEDAT 3.1")
+    packets = (packet(part, SOURCE) for part in _packets(pieces(events, path, "AEDAT 3.1", 15)))
+    write_parts(path, _text_header(events.sensor), packets)
 
 
-def _require_storable(events: EventArray, path: Path) -> None:
-    if events.t[0] < 0:
-        raise FormatError(f"{path}: times begin at {events.t[0]} us; AEDAT 3.1 holds none before 0: shift them")
-    if max(events.x.max(), events.y.max()) >= 1 << 15:
-        raise FormatError(f"{path}: coordinates on {events.sensor} reach 2^15; AEDAT 3.1 holds 15 bits: crop them")
+def _packets(parts: Iterator[EventArray]) -> Iterator[EventArray]:
+    """The events of each packet: so many from the start and from every overflow on, in whatever parts they come."""
+    held: EventArray | None = None  # of a packet that is not full yet
+    for part in parts:
+        bounds = (np.flatnonzero(np.diff(part.t >> 31)) + 1).tolist()
+        for first, last in pairwise([0, *bounds, len(part)]):
+            events = part[first:last]
+            if held and held.t[0] >> 31 != events.t[0] >> 31:
+                yield held
+                held = None
+            events = _joined(held, events) if held else events
+            n_full = len(events) // EVENTS_PER_PACKET * EVENTS_PER_PACKET
+            yield from events[:n_full].packets(EVENTS_PER_PACKET)
+            held = events[n_full:]
+    if held:
+        yield held
+
+
+def _joined(first: EventArray, second: EventArray) -> EventArray:
+    columns = Columns.joined([Columns(part.t, part.x, part.y, part.p) for part in (first, second)])
+    return EventArray(*columns, first.sensor)
 
 
 def _text_header(sensor: Sensor) -> bytes:

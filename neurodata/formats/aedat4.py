@@ -15,19 +15,22 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
 from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._aedat4_index import index_packets
-from neurodata.formats._aedat4_packets import GET_AGAIN, LZ4, NONE, ZSTD_HIGH, packet
+from neurodata.formats._aedat4_packets import GET_AGAIN, LZ4, NONE, STATE, ZSTD_HIGH, decoding, packet
 from neurodata.formats._blocks import BlockRecording
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._flatbuffer import FlatbufferError, Table
-from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
+from neurodata.formats._index import restored
+from neurodata.formats._sidecar import indexed, lie_within
+from neurodata.formats._writing import require_times, write_parts
+from neurodata.signals import Sensor
 
 VERSION_LINE = b"#!AER-DAT4.0\r\n"
 HEADER_AT = len(VERSION_LINE) + 4
@@ -37,7 +40,7 @@ COMPRESSIONS = {"none": NONE, "lz4": LZ4}  # that are written
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class StreamInfo:
     """What the header says of one stream."""
 
     type: str  # "EVTS", "FRME", "IMUS", "TRIG" ...
@@ -74,10 +77,19 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> B
             raise UntoldSensorError(f"{path}: the header names no sensor size: state it, as in sensor=Sensor(346, 260)")
         types = {number: stream.type for number, stream in streams.items()}
         stop = table_at if first <= table_at <= file.size_bytes else file.size_bytes
-        return index_packets(file, first, stop, types, compression, sensor, keep)
+        return indexed(
+            file,
+            "aedat4",
+            [sensor],
+            STATE,
+            keep,
+            fits=lie_within(first, stop, 1),
+            first_pass=lambda: index_packets(file, first, stop, types, compression, sensor, keep),
+            restored=partial(restored, file, "aedat4", decoding(compression)),
+        )
 
 
-def _read_header(file: RecordingFile) -> tuple[int, int, Mapping[int, Stream], int]:
+def _read_header(file: RecordingFile) -> tuple[int, int, Mapping[int, StreamInfo], int]:
     """Compression, position of the table of contents, streams by number, and offset of the first packet."""
     head = file.read(HEADER_AT)
     if (reason := sniff(head, file.path)) is not None:
@@ -99,10 +111,10 @@ def _read_header(file: RecordingFile) -> tuple[int, int, Mapping[int, Stream], i
         raise FormatError(
             f"{file.path}: byte {HEADER_AT}: compression {compression}; known are 0 (none) to 4 (ZSTD_HIGH)"
         )
-    return compression, table_at, _streams(file.path, table.buffer[at : at + n_bytes]), HEADER_AT + size_bytes
+    return compression, table_at, _streams(file.path, bytes(table.buffer[at : at + n_bytes])), HEADER_AT + size_bytes
 
 
-def _streams(path: Path, text: bytes) -> Mapping[int, Stream]:
+def _streams(path: Path, text: bytes) -> Mapping[int, StreamInfo]:
     """Streams by number, from the header's XML: the nodes within the one named outInfo."""
     try:
         if b"<!" in text:  # no writer declares entities; expanded, they could fill the memory
@@ -115,7 +127,8 @@ def _streams(path: Path, text: bytes) -> Mapping[int, Stream]:
     for node in [] if information is None else information.iterfind("node"):
         number = node.get("name", "")
         if re.fullmatch("[0-9]{1,9}", number):
-            streams[int(number)] = Stream(_attribute(node, "typeIdentifier"), _sensor(node.find("node[@name='info']")))
+            info = node.find("node[@name='info']")
+            streams[int(number)] = StreamInfo(_attribute(node, "typeIdentifier"), _sensor(info))
     return streams
 
 
@@ -130,7 +143,7 @@ def _attribute(node: ElementTree.Element, key: str) -> str:
     return node.findtext(f"attr[@key='{key}']") or ""
 
 
-def write_file(events: EventArray, path: Path, compression: Literal["none", "lz4"] = "lz4") -> None:
+def write_file(events: Stream, path: Path, compression: Literal["none", "lz4"] = "lz4") -> None:
     """One stream of events, in packets of at most 8192, without a table of contents.
 
     Raises
@@ -140,14 +153,11 @@ def write_file(events: EventArray, path: Path, compression: Literal["none", "lz4
     MissingExtraError
         When the extra `aedat` is not installed and compression is not "none".
     """
-    if len(events) and events.t[0] < 0:
-        raise FormatError(f"{path}: times begin at {events.t[0]} us; AEDAT 4 counts from 1970: shift them")
+    require_times(events, path, "AEDAT 4")
     if max(events.sensor.width, events.sensor.height) > 1 << 15:
         raise FormatError(f"{path}: the sensor is {events.sensor}; AEDAT 4 holds 15 bits: crop the events")
-    with writing(path) as file:
-        file.write(_header(events.sensor, compression))
-        for first in range(0, len(events), EVENTS_PER_PACKET):
-            file.write(packet(events[first : first + EVENTS_PER_PACKET], 0, COMPRESSIONS[compression]))
+    packets = (packet(part, 0, COMPRESSIONS[compression]) for part in events.packets(EVENTS_PER_PACKET))
+    write_parts(path, _header(events.sensor, compression), packets)
 
 
 def _header(sensor: Sensor, compression: str) -> bytes:

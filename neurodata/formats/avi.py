@@ -20,7 +20,9 @@ from neurodata.formats._contract import Reading, SignalFormat
 from neurodata.signals import Clip
 
 CONTAINER = _video.Container("avi", has_times=False)
-LOSSLESS = {"level": "3", "g": "1", "slices": "1"}  # every frame for itself; more slices fail where a side is 1
+LOSSLESS = {"level": "3", "g": "1"}  # every frame for itself
+# FFmpeg's FFV1 takes one slice up to these sides and wants several beyond, which fail where a side is short.
+SLICE_WIDTH_PX, SLICE_HEIGHT_PX, MANY_SLICES = 352, 288, 30
 
 
 def sniff(head: bytes, path: Path) -> str | None:
@@ -40,8 +42,16 @@ def read_file(path: Path, start_us: int | None = None, stop_us: int | None = Non
 
 def write_file(clip: Clip, path: Path) -> None:
     """FFV1, lossless; see `_video.write` for what is raised."""
+    height, width = clip.frames.shape[1:3]
+    slices = 1 if width <= SLICE_WIDTH_PX and height <= SLICE_HEIGHT_PX else MANY_SLICES
     _video.write(
-        clip, path, CONTAINER, codec="ffv1", pixel_format="bgr0", options=LOSSLESS, way_out="save the frames as arrays"
+        clip,
+        path,
+        CONTAINER,
+        codec="ffv1",
+        pixel_format="bgr0",
+        options=LOSSLESS | {"slices": str(slices)},
+        way_out="save the frames as arrays",
     )
 
 

@@ -16,6 +16,7 @@ The layouts met: ETH's Event-Camera Dataset `t[s] x y p` (Mueggler et al., IJRR 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +24,15 @@ from numpy.typing import NDArray
 
 from neurodata.errors import FormatError, UntoldSensorError
 from neurodata.formats._blocks import BlockRecording
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._csv_layout import HEAD_BYTES, Head, Layout, parse_head, readings
 from neurodata.formats._csv_numbers import WAYS_OUT, decoding
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, require_times, write_parts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
-EVENTS_PER_PIECE = 1 << 16
 LONGEST_ROW_BYTES = 19 + 5 + 5 + 1 + 4  # digits of 2^62, of 65535 twice, of 1, and what stands between
 
 
@@ -97,7 +97,7 @@ def _opened(path: Path, name: str, found: Head, layout: Layout, sensor: Sensor |
     return open_blocks(path, name, decoding(layout), found.n_bytes, [sensor], keep)
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """A line that tells the sensor, one that names the columns (t[us],x,y,p), and a row for each event.
 
     Raises
@@ -105,15 +105,19 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative: other readers of such text take times as unsigned.
     """
-    if len(events) and events.t[0] < 0:
-        raise FormatError(f"{path}: times begin at {events.t[0]} us; text of events holds none before 0: shift them")
-    with writing(path) as file:
-        file.write(f"# sensor: {events.sensor}\nt[us],x,y,p\n".encode())
-        buffer = np.empty(LONGEST_ROW_BYTES * min(EVENTS_PER_PIECE, len(events)), np.uint8)
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            piece = events[first : first + EVENTS_PER_PIECE]
-            n_bytes = _print_rows(piece.t, piece.x, piece.y, piece.p, buffer)
-            file.write(buffer[:n_bytes].data)
+    require_times(events, path, "text of events")
+    header = f"# sensor: {events.sensor}\nt[us],x,y,p\n".encode()
+    write_parts(path, header, _rows(pieces(events, path, "text of events")))
+
+
+def _rows(parts: Iterator[EventArray]) -> Iterator[memoryview]:
+    """Rows of each part, in a buffer that the next one takes over."""
+    buffer = np.empty(0, np.uint8)
+    for events in parts:
+        if len(buffer) < LONGEST_ROW_BYTES * len(events):
+            buffer = np.empty(LONGEST_ROW_BYTES * len(events), np.uint8)
+        n_bytes = _print_rows(events.t, events.x, events.y, events.p, buffer)
+        yield buffer[:n_bytes].data
 
 
 @kernel

@@ -18,19 +18,18 @@ from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
 from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import open_blocks
 from neurodata.formats._prophesee import GET_AGAIN, parse_header, read_header, stated_sensor
+from neurodata.formats._writing import pieces, require_times, write_parts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
 EVENT_BYTES = 8
 TYPES = {0: "2d", 12: "CD"}
 BITS = {"1": (9, 8), "2": (14, 14)}  # of x and y, by version
 U1 = np.uint32(1)  # in a kernel, Python's integers would widen 32-bit words to 64 bits
-EVENTS_PER_PIECE = 1 << 16
 
 
 def sniff(head: bytes, path: Path) -> str | None:
@@ -127,7 +126,7 @@ DECODINGS = {
 }
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """Version 2, events of type CD.
 
     Raises
@@ -135,25 +134,16 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^32 us on, or a coordinate needs more than 14 bits.
     """
-    if len(events):
-        _require_storable(events, path)
+    require_times(events, path, "DAT", (1 << 32) - 1)
     sensor = events.sensor
     header = f"% Data file containing CD events\n% Version 2\n% Width {sensor.width}\n% Height {sensor.height}\n"
-    with writing(path) as file:
-        file.write(header.encode() + bytes([12, EVENT_BYTES]))
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            piece = events[first : first + EVENTS_PER_PIECE]
-            x, y, p = (column.astype(np.uint32) for column in (piece.x, piece.y, piece.p))
-            file.write(np.stack([piece.t.astype("<u4"), p << 28 | y << 14 | x], axis=1, dtype="<u4").tobytes())
+    kind = bytes([12, EVENT_BYTES])
+    write_parts(path, header.encode() + kind, map(_records, pieces(events, path, "DAT", 14)))
 
 
-def _require_storable(events: EventArray, path: Path) -> None:
-    if events.t[0] < 0 or events.t[-1] >= 1 << 32:
-        raise FormatError(
-            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us; DAT holds 0 to {(1 << 32) - 1}: shift them"
-        )
-    if max(events.x.max(), events.y.max()) >= 1 << 14:
-        raise FormatError(f"{path}: coordinates on {events.sensor} reach 2^14; DAT holds 14 bits: crop them")
+def _records(events: EventArray) -> bytes:
+    x, y, p = (column.astype(np.uint32) for column in (events.x, events.y, events.p))
+    return np.stack([events.t.astype("<u4"), p << 28 | y << 14 | x], axis=1, dtype="<u4").tobytes()
 
 
 FORMAT = Format(

@@ -11,18 +11,29 @@ Sources: https://dsec.ifi.uzh.ch/data-format/ (Gehrig et al., RA-L 6(3), 2021); 
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
 from neurodata.formats._columns import ColumnRecording, not_told, open_columns
-from neurodata.formats._contract import Format
-from neurodata.formats._hdf5 import Datasets, damage_named, library, opened, reason_not, require_sound
-from neurodata.signals import EventArray, Sensor
-from neurodata.storage import write_bytes
+from neurodata.formats._contract import Format, Stream
+from neurodata.formats._hdf5 import (
+    Datasets,
+    Target,
+    created,
+    damage_named,
+    opened,
+    reason_not,
+    require_sound,
+    tell_sensor,
+    told_sensor,
+    whole_number,
+)
+from neurodata.signals import Sensor
 
 COLUMNS = ("events/t", "events/x", "events/y", "events/p")
 EVENTS_PER_CHUNK = 1 << 15
@@ -46,7 +57,7 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> C
     """
     with opened(path) as file:
         n = require_sound(path, file, COLUMNS)
-        offset_us = _whole_number(path, file, "t_offset") or 0
+        offset_us = whole_number(path, file, "t_offset") or 0
         sensor = sensor or _told_sensor(path, file)
     if sensor is None:
         raise not_told(path)
@@ -55,29 +66,15 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> C
 
 def _told_sensor(path: Path, file: Any) -> Sensor | None:
     with damage_named(path):
-        for holder in (file["events"], file["events"].attrs, file.attrs):
-            width, height = (_whole_number(path, holder, name) for name in ("width", "height"))
-            if width is not None and height is not None:
-                return Sensor(width, height, _whole_number(path, holder, "polarities") or 2)
-    return None
+        holders = (file["events"], file["events"].attrs, file.attrs)
+    found = (told_sensor(path, holder) for holder in holders)
+    return next((sensor for sensor in found if sensor is not None), None)
 
 
-def _whole_number(path: Path, holder: Any, name: str) -> int | None:
-    """A scalar dataset or attribute; None when there is none."""
-    with damage_named(path):
-        found = holder.get(name)
-        if found is None:
-            return None
-        value = np.asarray(found if isinstance(found, np.generic) else found[()])
-    if value.shape not in ((), (1,)) or value.dtype.kind not in "iu" or abs(int(value.item())) > 2**61:
-        raise FormatError(f"{path}: {name} is {value.dtype} of shape {value.shape}; expected one whole number")
-    return int(value.item())
-
-
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """DSEC's layout: x, y uint16, p uint8, t from 0 on with t_offset beside it, ms_to_idx; blosc with zstd.
 
-    Attributes of the file tell the sensor.
+    Attributes of the file tell the sensor. One dataset follows the other, so the stream is gone through once for each.
 
     Raises
     ------
@@ -86,39 +83,56 @@ def write_file(events: EventArray, path: Path) -> None:
     MissingExtraError
         When the extra `hdf5` is not installed.
     """
-    start_us = int(events.t[0]) if len(events) else 0
-    if start_us < 0 or events.duration_us > LONGEST_US:
+    if events.start_us < 0 or events.stop_us - 1 - events.start_us > LONGEST_US:
         raise FormatError(
-            f"{path}: times reach from {start_us} to {events.t[-1]} us; DSEC's layout holds a day from 0 on: cut them"
+            f"{path}: times reach from {events.start_us} to {events.stop_us - 1} us; "
+            "DSEC's layout holds a day from 0 on: cut them"
         )
-    memory = io.BytesIO()
-    h5py = library(path)
-    with h5py.File(memory, "w") as file:
-        _fill(file, events, start_us)
-    write_bytes(path, memory.getvalue())
+    with created(path) as (file, target):
+        _fill(file, target, events)
 
 
-def _fill(file: Any, events: EventArray, start_us: int) -> None:
+def _fill(file: Any, target: Target, events: Stream) -> None:
+    n, start_us, stop_us = events.n_events, events.start_us, events.stop_us
+    time_type = np.uint32 if stop_us - start_us <= 1 << 32 else np.int64
+
+    def column(name: str) -> Iterator[NDArray[Any]]:
+        return (getattr(part, name) for part in events.packets(EVENTS_PER_CHUNK))
+
+    _add(file, target, "events/t", time_type, n, (t - start_us for t in column("t")))
+    for name, dtype in (("x", np.uint16), ("y", np.uint16), ("p", np.uint8)):
+        _add(file, target, f"events/{name}", dtype, n, column(name))
+    n_starts = (stop_us - 1 - start_us) // 1000 + 2 if n else 1
+    starts = _first_events((t - start_us for t in column("t")), n_starts)
+    _add(file, target, "ms_to_idx", np.uint64, n_starts, starts)
+    file["t_offset"] = np.int64(start_us)
+    tell_sensor(file, events.sensor)
+
+
+def _add(file: Any, target: Target, name: str, dtype: type[np.generic], n: int, parts: Iterable[NDArray[Any]]) -> None:
+    """A dataset of n values that come in parts."""
     import hdf5plugin  # type: ignore[import-untyped, unused-ignore]
 
     packed = hdf5plugin.Blosc(cname="zstd", clevel=1, shuffle=hdf5plugin.Blosc.SHUFFLE)
-    t = events.t - start_us
-    span_us = int(t[-1]) if len(t) else 0
-    starts_us = np.arange(span_us // 1000 + 2) * 1000 if len(t) else np.zeros(1, np.int64)
-    columns = {
-        "events/t": t.astype(np.uint32 if span_us < 1 << 32 else np.int64),
-        "events/x": events.x,
-        "events/y": events.y,
-        "events/p": events.p.astype(np.uint8),
-        "ms_to_idx": np.searchsorted(t, starts_us).astype(np.uint64),
-    }
-    for name, column in columns.items():
-        chunk = (min(EVENTS_PER_CHUNK, max(1, len(column))),)
-        file.create_dataset(name, data=column, chunks=chunk, maxshape=(None,), compression=packed)
-    file["t_offset"] = np.int64(start_us)
-    sensor = events.sensor
-    for name, size in (("width", sensor.width), ("height", sensor.height), ("polarities", sensor.polarities)):
-        file.attrs[name] = np.int64(size)
+    chunk = (min(EVENTS_PER_CHUNK, max(1, n)),)
+    dataset = file.create_dataset(name, (n,), dtype, chunks=chunk, maxshape=(None,), compression=packed)
+    first = 0
+    for part in parts:
+        dataset[first : first + len(part)] = part.astype(dtype, copy=False)
+        target.require_written()
+        first += len(part)
+
+
+def _first_events(times: Iterable[NDArray[np.int64]], n_starts: int) -> Iterator[NDArray[np.uint64]]:
+    """For the start of each millisecond, in pieces, the number of the first event from there on."""
+    n_done, n_before = 0, 0
+    for t in times:
+        n_reached = int(t[-1]) // 1000 + 1
+        for k in range(n_done, n_reached, EVENTS_PER_CHUNK):
+            starts_us = np.arange(k, min(k + EVENTS_PER_CHUNK, n_reached)) * 1000
+            yield (np.searchsorted(t, starts_us) + n_before).astype(np.uint64)
+        n_done, n_before = n_reached, n_before + len(t)
+    yield np.full(n_starts - n_done, n_before, np.uint64)
 
 
 FORMAT = Format(

@@ -12,7 +12,9 @@ and writers differ: faery takes the lower left one and turns the rows when it re
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +23,18 @@ from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
 from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, write_parts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
 MAGIC = b"Event Stream"
 HEADER = struct.Struct("<12s4B2H")  # magic, version, type of stream, width, height
 GENERIC, DVS, ATIS, DISPLAY, COLOR = range(5)
 NAMES = ("generic", "dvs", "atis", "display", "color")
 EVENT_BYTES = 5
-EVENTS_PER_PIECE = 1 << 16
 LONGEST_STEP_US = 2**33  # 2.4 hours: 68 MB of overflows
 
 
@@ -167,7 +168,7 @@ ATIS_DECODING = Decoding(
 )
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """A stream of DVS events, version 2.0.0.
 
     Raises
@@ -175,19 +176,33 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When the sensor has 65536 columns or rows, a time is negative, or a step is longer than 2^33 us.
     """
-    steps_us = np.diff(events.t, prepend=0)  # [n]
     if max(events.sensor.width, events.sensor.height) > 65535:
         raise FormatError(f"{path}: the sensor is {events.sensor}; Event Stream holds at most 65535: crop the events")
-    if len(events) and (events.t[0] < 0 or steps_us.max() > LONGEST_STEP_US):
-        raise FormatError(
-            f"{path}: times begin at {events.t[0]} us, the longest step is {steps_us.max()} us; "
-            f"Event Stream begins at 0 or later, with steps of at most {LONGEST_STEP_US}: shift them"
-        )
-    with writing(path) as file:
-        file.write(HEADER.pack(MAGIC, 2, 0, 0, DVS, events.sensor.width, events.sensor.height))
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            part = slice(first, first + EVENTS_PER_PIECE)
-            file.write(_stream(events[part], steps_us[part]))
+    if events.start_us < 0:
+        raise _not_held(events, path, 0)
+    header = HEADER.pack(MAGIC, 2, 0, 0, DVS, events.sensor.width, events.sensor.height)
+    write_parts(path, header, _parts(events, path))
+
+
+def _parts(events: Stream, path: Path) -> Iterator[bytes]:
+    """The stream of each piece."""
+    before_us = 0
+    for piece in pieces(events, path, "Event Stream"):
+        steps_us = np.diff(piece.t, prepend=before_us)  # [n]
+        if steps_us.max() > LONGEST_STEP_US:
+            raise _not_held(events, path, int(steps_us.max()))
+        before_us = int(piece.t[-1])
+        # Where events are rare their overflows fill memory: no part has those of much more than one long step.
+        bounds = np.flatnonzero(np.diff((np.cumsum(steps_us) - steps_us) // LONGEST_STEP_US)) + 1
+        for first, last in pairwise([0, *bounds.tolist(), len(piece)]):
+            yield _stream(piece[first:last], steps_us[first:last])
+
+
+def _not_held(events: Stream, path: Path, step_us: int) -> FormatError:
+    return FormatError(
+        f"{path}: times begin at {events.start_us} us, the longest step is {step_us} us; "
+        f"Event Stream begins at 0 or later, with steps of at most {LONGEST_STEP_US}: shift them"
+    )
 
 
 def _stream(events: EventArray, steps_us: NDArray[np.int64]) -> bytes:

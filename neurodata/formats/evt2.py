@@ -8,28 +8,25 @@ decoder (OpenEB), which reads no event before it; one that falls by 2^27 or more
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
-from neurodata.formats._contract import Format
-from neurodata.formats._file import RecordingFile
+from neurodata.formats._blocks import CURSOR, Columns, Decoding
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._prophesee import (
     GET_AGAIN,
     after_time_high,
     high_steps,
     open_words,
-    read_header,
-    require_storable,
     sniff_encoding,
-    text_header,
+    write_words,
 )
 from neurodata.kernel import kernel
-from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
+from neurodata.signals import EventArray
 
 WORD_BYTES = 4
 CD_ON, TIME_HIGH, EXT_TRIGGER, OTHERS, CONTINUED = 0x1, 0x8, 0xA, 0xE, 0xF
@@ -37,31 +34,6 @@ LOW_BITS, HIGH_BITS = 6, 28
 # In a kernel, Python's integers would widen 32-bit words to 64 bits.
 U11, U22, U28, U_LOW, U_ADDRESS, U_HIGH = (np.uint32(value) for value in (11, 22, 28, 0x3F, 0x7FF, 0xFFFFFFF))
 LAST_TIME_US = (1 << 48) - 1  # 8.9 years: a TIME_HIGH every 2.4 h makes 130 kB of them
-EVENTS_PER_PIECE = 1 << 16
-
-
-def sniff(head: bytes, path: Path) -> str | None:
-    """None for a header that names EVT2."""
-    return sniff_encoding(head, "EVT2")
-
-
-def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
-    """A recording; times as the words tell them, from the camera's start, with every wrap added.
-
-    The sensor is the one stated, else the one of the header's `% geometry` or `% format` line; older files name
-    none and are refused, because a guess from the coordinates would change the shape of frames from file to file.
-
-    `findings` counts events "before the first time", which are left out, "external triggers", "other words"
-    (OTHERS and CONTINUED) and "reserved words", which are skipped, and events whose time goes back ("late").
-
-    Raises
-    ------
-    FormatError
-        When the header is of another encoding or names no sensor, the file ends within a word, or an event lies
-        off the sensor.
-    """
-    with RecordingFile(path) as file:
-        return open_words(file, read_header(file), "EVT2", DECODING, sensor, keep)
 
 
 STATE = np.dtype(
@@ -171,7 +143,7 @@ DECODING = Decoding(
 )
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """All events; a TIME_HIGH wherever the upper part of the time changes, and often enough to show every wrap.
 
     Raises
@@ -179,19 +151,12 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^48 us on, or a coordinate needs more than 11 bits.
     """
-    require_storable(events, path, "EVT2", LAST_TIME_US)
-    with writing(path) as file:
-        file.write(text_header("EVT2", events.sensor))
-        before = -1
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            piece = events[first : first + EVENTS_PER_PIECE]
-            file.write(_words(piece, before).tobytes())
-            before = int(piece.t[-1]) >> LOW_BITS
+    write_words(events, path, "EVT2", LAST_TIME_US, _words)
 
 
-def _words(events: EventArray, before: int) -> NDArray[np.uint32]:
-    """Words of some events after a TIME_HIGH of this value, with wraps (-1: none)."""
-    n_highs, highs = high_steps(events.t >> LOW_BITS, before, HIGH_BITS)
+def _words(events: EventArray, before: EventArray | None) -> NDArray[np.uint32]:
+    """Words of some events after the last one written (None: these are the first)."""
+    n_highs, highs = high_steps(events, before, LOW_BITS, HIGH_BITS)
     is_event = np.zeros(len(events) + len(highs), np.bool_)
     is_event[np.cumsum(n_highs + 1) - 1] = True
     p, x, y = (column.astype(np.int64) for column in (events.p, events.x, events.y))
@@ -206,7 +171,7 @@ FORMAT = Format(
     version=1,
     title="EVT 2.0 .raw: Prophesee cameras, one event a word",
     extensions=(".raw",),
-    sniff=sniff,
-    open=open_file,
+    sniff=partial(sniff_encoding, "EVT2"),
+    open=partial(open_words, "EVT2", lambda *_: DECODING),
     write=write_file,
 )

@@ -18,58 +18,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
-from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
-from neurodata.formats._contract import Format
-from neurodata.formats._file import RecordingFile
+from neurodata.formats._blocks import CURSOR, Columns, Decoding
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._prophesee import (
     GET_AGAIN,
-    NoRoomError,
+    Header,
     after_time_high,
     high_steps,
     open_words,
-    read_header,
-    require_storable,
     sniff_encoding,
-    text_header,
+    write_words,
 )
 from neurodata.kernel import kernel
-from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
+from neurodata.signals import EventArray
 
 WORD_BYTES = 8
 UPPER_HALF = {"legacy": 0, "little": 1}  # which 32 bits of a word it is, by the header's endianness
 EVT_POS, TIME_HIGH, EXT_TRIGGER, OTHERS, CONTINUED = 0x1, 0x8, 0xA, 0xE, 0xF
 LOW_BITS, HIGH_BITS = 6, 28
+DE_BRUIJN = 0x077CB531  # holds every sequence of five bits once
+PLACES = np.argsort(DE_BRUIJN << np.arange(32) >> 27 & 31).astype(np.uint8)
 LAST_TIME_US = (1 << 48) - 1  # 8.9 years: a TIME_HIGH every 2.4 h makes 260 kB of them
-EVENTS_PER_PIECE = 1 << 16
 
 
-def sniff(head: bytes, path: Path) -> str | None:
-    """None for a header that names EVT21."""
-    return sniff_encoding(head, "EVT21")
-
-
-def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
-    """A recording; times as the words tell them, from the camera's start, with every wrap added.
-
-    The sensor is the one stated, else the one of the header's `% geometry` or `% format` line; a header that
-    names none is refused, because a guess from the coordinates would change the shape of frames from file to file.
-
-    `findings` counts events "before the first time", which are left out, "external triggers", "other words"
-    (OTHERS and CONTINUED) and "reserved words", which are skipped, and events whose time goes back ("late").
-
-    Raises
-    ------
-    FormatError
-        When the header is of another encoding or word order or names no sensor, the file ends within a word, or an
-        event lies off the sensor.
-    """
-    with RecordingFile(path) as file:
-        header = read_header(file)
-        order = header.options.get("endianness") or header.values.get("endianness", "little")
-        if order not in UPPER_HALF:
-            raise FormatError(f"{path}: byte 0: the header says endianness {order}; read are {', '.join(UPPER_HALF)}")
-        return open_words(file, header, "EVT21", DECODINGS[order], sensor, keep)
+def _decoding(path: Path, header: Header) -> Decoding:
+    """How words are read, by the order of their halves."""
+    order = header.options.get("endianness") or header.values.get("endianness", "little")
+    if order not in UPPER_HALF:
+        raise FormatError(f"{path}: byte 0: the header says endianness {order}; read are {', '.join(UPPER_HALF)}")
+    return DECODINGS[order]
 
 
 STATE = np.dtype(
@@ -93,8 +70,6 @@ TRUNCATED = 1
 
 def decode(upper: int, raw: NDArray[np.uint8], state: NDArray[Any], columns: Columns) -> None:
     """Events of words; see `Decoding`."""
-    if len(columns.t) == 0:
-        raise NoRoomError
     halves = np.frombuffer(raw, "<u4", len(raw) // WORD_BYTES * 2).reshape(-1, 2)
     _decode(halves[:, upper], halves[:, 1 - upper], state, *columns)
 
@@ -110,25 +85,25 @@ def _decode(
     p: NDArray[np.bool_],
 ) -> None:
     s = state[0]
-    at, n = 0, 0
+    at, n = 0, np.int64(0)
+    high_us, is_timed = s.high_us, s.is_timed
     if s.left:
-        n, s.left = _spread(s.left, s, 0, t, x, y, p)
+        n, s.left = _spread(s.left, s.t, s.x, s.y, s.p, n, t, x, y, p)
         at = 1 if s.left == 0 else 0
     while n < len(t) and at < len(uppers) and s.left == 0:
         upper, valid = np.int64(uppers[at]), np.int64(lowers[at])
         kind = upper >> 28
-        if kind <= EVT_POS and s.is_timed:
-            s.t = s.high_us | (upper >> 22 & 0x3F)
-            s.x, s.y, s.p = upper >> 11 & 0x7FF, upper & 0x7FF, kind
+        if kind <= EVT_POS and is_timed:
+            time_us, first_x, row = high_us | (upper >> 22 & 0x3F), upper >> 11 & 0x7FF, upper & 0x7FF
             if n + 32 > len(t) and _ones(valid) > len(t) - n:
-                s.left = valid
+                s.left, s.t, s.x, s.y, s.p = valid, time_us, first_x, row, kind
                 break
-            n, _ = _spread(valid, s, n, t, x, y, p)
+            n, _ = _spread(valid, time_us, first_x, row, kind, n, t, x, y, p)
         elif kind <= EVT_POS:
             s.untimed += _ones(valid)
         elif kind == TIME_HIGH:
-            s.high_us = after_time_high(upper & 0xFFFFFFF, s.high_us, LOW_BITS, HIGH_BITS)
-            s.is_timed = 1
+            high_us = after_time_high(upper & 0xFFFFFFF, high_us, LOW_BITS, HIGH_BITS)
+            is_timed = 1
         elif kind == EXT_TRIGGER:
             s.triggers += 1
         elif kind in (OTHERS, CONTINUED):
@@ -136,6 +111,7 @@ def _decode(
         else:
             s.reserved += 1
         at += 1
+    s.high_us, s.is_timed = high_us, is_timed
     if 0 < s.bytes_left - WORD_BYTES * at < WORD_BYTES:
         s.damage = TRUNCATED
     s.position = WORD_BYTES * at
@@ -145,31 +121,31 @@ def _decode(
 @kernel
 def _spread(
     valid: np.int64,
-    s: Any,
-    n: int,
+    time_us: np.int64,
+    first_x: np.int64,
+    row: np.int64,
+    on: np.int64,
+    n: np.int64,
     t: NDArray[np.int64],
     x: NDArray[np.uint16],
     y: NDArray[np.uint16],
     p: NDArray[np.bool_],
-) -> tuple[int, np.int64]:
+) -> tuple[np.int64, np.int64]:
     """Events of the valid bits of a word, while there is room; returns the events then and the bits left."""
     while valid and n < len(t):
-        t[n] = s.t
-        x[n] = s.x + _lowest(valid)
-        y[n] = s.y
-        p[n] = s.p
+        t[n] = time_us
+        x[n] = first_x + _lowest(valid)
+        y[n] = row
+        p[n] = on
         n += 1
         valid &= valid - 1
     return n, valid
 
 
 @kernel
-def _lowest(valid: np.int64) -> int:
-    """The place of the lowest of 32 bits, found by halves, without branches."""
-    place = 0
-    for half in (16, 8, 4, 2, 1):
-        place += half * (valid >> place & ((1 << half) - 1) == 0)
-    return place
+def _lowest(valid: np.int64) -> np.int64:
+    """The place of the lowest of 32 bits: times the sequence, each of them has its own upper five bits."""
+    return np.int64(PLACES[np.uint64((valid & -valid) * DE_BRUIJN >> 27 & 31)])
 
 
 @kernel
@@ -216,7 +192,7 @@ DECODINGS = {
 }
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """One event a word, in the order "little"; a TIME_HIGH often enough that readers see every wrap from time 0.
 
     Raises
@@ -224,19 +200,12 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^48 us on, or a coordinate needs more than 11 bits.
     """
-    require_storable(events, path, "EVT21", LAST_TIME_US)
-    with writing(path) as file:
-        file.write(text_header("EVT21", events.sensor, "endianness little"))
-        before = -1
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            piece = events[first : first + EVENTS_PER_PIECE]
-            file.write(_words(piece, before).tobytes())
-            before = int(piece.t[-1]) >> LOW_BITS
+    write_words(events, path, "EVT21", LAST_TIME_US, _words, "endianness little")
 
 
-def _words(events: EventArray, before: int) -> NDArray[np.uint64]:
-    """Words of some events after a TIME_HIGH of this value, with wraps (-1: none)."""
-    n_highs, highs = high_steps(events.t >> LOW_BITS, before, HIGH_BITS)
+def _words(events: EventArray, before: EventArray | None) -> NDArray[np.uint64]:
+    """Words of some events after the last one written (None: these are the first)."""
+    n_highs, highs = high_steps(events, before, LOW_BITS, HIGH_BITS)
     is_event = np.zeros(len(events) + len(highs), np.bool_)
     is_event[np.cumsum(n_highs + 1) - 1] = True
     t, x, y, p = (column.astype(np.uint64) for column in (events.t, events.x, events.y, events.p))
@@ -251,7 +220,7 @@ FORMAT = Format(
     version=1,
     title="EVT 2.1 .raw: Prophesee cameras, up to 32 events a word",
     extensions=(".raw",),
-    sniff=sniff,
-    open=open_file,
+    sniff=partial(sniff_encoding, "EVT21"),
+    open=partial(open_words, "EVT21", _decoding),
     write=write_file,
 )

@@ -9,45 +9,17 @@ rows from a slave's is not looked at.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from neurodata.formats._blocks import BlockRecording
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._evt3_words import DECODING, words_of
-from neurodata.formats._file import RecordingFile
-from neurodata.formats._prophesee import open_words, read_header, require_storable, sniff_encoding, text_header
-from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
+from neurodata.formats._prophesee import open_words, sniff_encoding, write_words
 
 LAST_TIME_US = (1 << 40) - 1  # 12 days: a TIME_HIGH every 8 s makes 260 kB of them
-EVENTS_PER_PIECE = 1 << 16
 
 
-def sniff(head: bytes, path: Path) -> str | None:
-    """None for a header that names EVT3."""
-    return sniff_encoding(head, "EVT3")
-
-
-def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> BlockRecording:
-    """A recording; times as the words tell them, from the camera's start, with every wrap added.
-
-    The sensor is the one stated, else the one of the header's `% geometry` or `% format` line; older files name
-    none and are refused, because a guess from the coordinates would change the shape of frames from file to file.
-
-    `findings` counts events "before the first time and row", which are left out, "external triggers", "other
-    words" (OTHERS and CONTINUED) and "reserved words", which are skipped, and events whose time goes back ("late").
-
-    Raises
-    ------
-    FormatError
-        When the header is of another encoding or names no sensor, the file ends within a word, or an event lies
-        off the sensor.
-    """
-    with RecordingFile(path) as file:
-        return open_words(file, read_header(file), "EVT3", DECODING, sensor, keep)
-
-
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """Single events, none in vectors; a TIME_HIGH at least every 8.4 s, so that readers see every wrap from time 0.
 
     Raises
@@ -55,12 +27,7 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^40 us on, or a coordinate needs more than 11 bits.
     """
-    require_storable(events, path, "EVT3", LAST_TIME_US)
-    with writing(path) as file:
-        file.write(text_header("EVT3", events.sensor))
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            before = events[first - 1 : first] if first else None
-            file.write(words_of(events[first : first + EVENTS_PER_PIECE], before).tobytes())
+    write_words(events, path, "EVT3", LAST_TIME_US, words_of)
 
 
 FORMAT = Format(
@@ -68,7 +35,7 @@ FORMAT = Format(
     version=1,
     title="EVT 3.0 .raw: Prophesee cameras, vectorised",
     extensions=(".raw",),
-    sniff=sniff,
-    open=open_file,
+    sniff=partial(sniff_encoding, "EVT3"),
+    open=partial(open_words, "EVT3", lambda *_: DECODING),
     write=write_file,
 )

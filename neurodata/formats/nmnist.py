@@ -7,26 +7,27 @@ neuromorphic datasets using saccades", Front. Neurosci. 9:437, 2015.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
 from neurodata.formats._blocks import CURSOR, BlockRecording, Columns, Decoding
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._index import open_blocks
+from neurodata.formats._writing import pieces, require_times, write_parts
+from neurodata.formats.bs1 import are_neurons
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
 
 EVENT_BYTES = 5
 MARKER_Y = 240
 MARKER_US = 1 << 13
 TIME_BITS = 23
 LAST_TIME_US = (1 << 36) - 1  # 19 hours: a marker every 8 ms makes 42 MB of them
-EVENTS_PER_PIECE = 1 << 16
 
 EXTENSIONS = (".bin", ".bs2")
 # N-MNIST, DVS128, N-Caltech101 (240x180), and all that 8 bits can address.
@@ -36,7 +37,7 @@ SENSORS = (Sensor(34, 34), Sensor(128, 128), Sensor(240, 180), Sensor(256, 256))
 def sniff(head: bytes, path: Path) -> str | None:
     """None for bytes that make sense as events: times go up, rows are below 240, not all the same.
 
-    A headerless file of a few events proves nothing; there the extension decides.
+    A headerless file of a few events proves nothing, and .bs1 is laid out alike; there the extension decides.
     """
     size_bytes = path.stat().st_size
     if size_bytes % EVENT_BYTES:
@@ -51,6 +52,8 @@ def sniff(head: bytes, path: Path) -> str | None:
         return "times go back in more than one event of fifty"
     if len(records) > 1 and (records == records[0]).all():
         return "all events are the same"
+    if path.suffix.lower() not in EXTENSIONS and are_neurons(records):
+        return "looks like events of numbered neurons"
     return None
 
 
@@ -180,7 +183,7 @@ DECODING = Decoding(
 )
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def write_file(events: Stream, path: Path) -> None:
     """All events, with a marker wherever the time leaves the 23 bits that the markers before it allow.
 
     Raises
@@ -188,38 +191,26 @@ def write_file(events: EventArray, path: Path) -> None:
     FormatError
         When a time is negative or from 2^36 us on, a coordinate needs more than 8 bits, or a row is 240.
     """
-    if len(events):
-        _require_storable(events, path)
-    with writing(path) as file:
-        markers = 0
-        for first in range(0, len(events), EVENTS_PER_PIECE):
-            markers = _write_piece(events[first : first + EVENTS_PER_PIECE], markers, file)
+    require_times(events, path, "N-MNIST", LAST_TIME_US)
+    write_parts(path, b"", _records(pieces(events, path, "N-MNIST", 8), path))
 
 
-def _require_storable(events: EventArray, path: Path) -> None:
-    if events.t[0] < 0 or events.t[-1] > LAST_TIME_US:
-        raise FormatError(
-            f"{path}: times reach from {events.t[0]} to {events.t[-1]} us; "
-            f"N-MNIST holds 0 to {LAST_TIME_US}: shift them"
-        )
-    if max(events.x.max(), events.y.max()) > 255:
-        raise FormatError(f"{path}: coordinates on {events.sensor} pass 255; N-MNIST holds 8 bits: crop them")
-    if (events.y == MARKER_Y).any():
-        raise FormatError(f"{path}: an event in row {MARKER_Y} would read as an overflow marker: crop the sensor")
-
-
-def _write_piece(events: EventArray, markers: int, file: BinaryIO) -> int:
-    """Write some events after so many markers; returns the number of markers then."""
-    # Smallest number of markers that leaves 23 bits; times go up, so it does too.
-    needed = np.maximum(markers, -(-(events.t - ((1 << TIME_BITS) - 1)) // MARKER_US))
-    time = events.t - MARKER_US * needed
-    records = np.zeros((len(events) + int(needed[-1]) - markers, EVENT_BYTES), np.uint8)
-    records[:, 1] = MARKER_Y
-    records[np.arange(len(events)) + needed - markers] = np.stack(
-        [events.x, events.y, events.p.astype(np.int64) << 7 | time >> 16, time >> 8 & 0xFF, time & 0xFF], axis=1
-    ).astype(np.uint8)
-    file.write(records.tobytes())
-    return int(needed[-1])
+def _records(parts: Iterator[EventArray], path: Path) -> Iterator[bytes]:
+    """Events and markers of each part."""
+    markers = 0
+    for events in parts:
+        if (events.y == MARKER_Y).any():
+            raise FormatError(f"{path}: an event in row {MARKER_Y} would read as an overflow marker: crop the sensor")
+        # Smallest number of markers that leaves 23 bits; times go up, so it does too.
+        needed = np.maximum(markers, -(-(events.t - ((1 << TIME_BITS) - 1)) // MARKER_US))
+        time = events.t - MARKER_US * needed
+        records = np.zeros((len(events) + int(needed[-1]) - markers, EVENT_BYTES), np.uint8)
+        records[:, 1] = MARKER_Y
+        records[np.arange(len(events)) + needed - markers] = np.stack(
+            [events.x, events.y, events.p.astype(np.int64) << 7 | time >> 16, time >> 8 & 0xFF, time & 0xFF], axis=1
+        ).astype(np.uint8)
+        markers = int(needed[-1])
+        yield records.tobytes()
 
 
 FORMAT = Format(

@@ -5,12 +5,12 @@ their unit. Polarity is bool, 0 and 1, or -1 and 1. The files do not tell the se
 it in an array `sensor` (width, height, polarities), which other readers pass over.
 
 Sources: SpikingJelly 2.0, `spikingjelly.datasets.utils.np_savez`; tonic 1.7, `tonic.io.make_structured_array`.
-Plain arrays of several columns are not read: neither the order nor the unit is told.
+Plain arrays of several columns are not read as events: neither the order nor the unit is told. (Those that cannot be
+events, and records of x, y, z, are point clouds: `points_npy`.)
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,19 +23,26 @@ from numpy.typing import NDArray
 from neurodata.errors import FormatError, SignalError
 from neurodata.formats._blocks import Columns
 from neurodata.formats._columns import ColumnRecording, checked, not_told, open_columns, require_types
-from neurodata.formats._contract import Format
+from neurodata.formats._contract import Format, Stream
 from neurodata.formats._file import RecordingFile
-from neurodata.formats._npy import Array, MemberReader, arrays, is_numpy_file, values
-from neurodata.signals import EventArray, Sensor
-from neurodata.storage import writing
+from neurodata.formats._npy import Array, MemberReader, Parts, arrays, is_numpy_file, values, write_npz
+from neurodata.formats._writing import pieces, require_times
+from neurodata.signals import Sensor
 
-NAMES = ("t", "x", "y", "p")
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # the clock is no part of a file
+TYPES = {"t": np.int64, "x": np.uint16, "y": np.uint16, "p": np.bool_}
+NAMES = tuple(TYPES)
 
 
 def sniff(head: bytes, path: Path) -> str | None:
-    """None for .npy, and for .zip that begins with one."""
-    return None if is_numpy_file(head) else "does not begin as .npy or .npz"
+    """None for arrays, or one array of records, named t, x, y, p; and for damaged files: `open_file` says why."""
+    if not is_numpy_file(head):
+        return "does not begin as .npy or .npz"
+    try:
+        with RecordingFile(path) as file:
+            found = arrays(file)
+    except FormatError:
+        return None
+    return None if _named(found) else f"holds {_held(found)}, not t, x, y and p"
 
 
 def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> ColumnRecording:
@@ -60,7 +67,7 @@ def open_file(path: Path, sensor: Sensor | None = None, keep: bool = False) -> C
 
 def _told_sensor(file: RecordingFile, found: dict[str, Array]) -> Sensor | None:
     array = found.get("sensor")
-    if array is None or array.n != 3 or array.dtype.kind not in "iu":
+    if array is None or array.shape != (3,) or array.dtype.kind not in "iu":
         return None
     sizes = values(MemberReader(file, array.member), array, 0, 3).tolist()
     try:
@@ -103,44 +110,64 @@ class _Reader:
         return f"event {k}, byte {array.member.offset + inside}"
 
 
-def _source(path: Path, found: dict[str, Array]) -> _Arrays:
+def _named(found: dict[str, Array]) -> tuple[str, ...]:
+    """Names of the arrays that hold events: t, x, y and p, or the only one, of records with these fields."""
     if all(name in found for name in NAMES):
-        columns = tuple(found[name] for name in NAMES)
-        if len({array.n for array in columns}) != 1:
-            lengths = ", ".join(f"{name} {found[name].n}" for name in NAMES)
-            raise FormatError(f"{path}: the columns have different lengths ({lengths}); the file is damaged")
-        types = {name: found[name].dtype for name in NAMES}
-    elif len(found) == 1 and set(NAMES) <= set((only := next(iter(found.values()))).dtype.names or ()):
-        columns = (only,)
-        types = {name: only.dtype[name] for name in NAMES}
-    else:
-        held = ", ".join(f"{name or 'one array'} of {array.dtype}" for name, array in found.items()) or "no array"
+        return NAMES
+    only = tuple(found) if len(found) == 1 else ()
+    return tuple(name for name in only if set(NAMES) <= set(found[name].dtype.names or ()))
+
+
+def _source(path: Path, found: dict[str, Array]) -> _Arrays:
+    names = _named(found)
+    if not names:
         raise FormatError(
-            f"{path}: byte 0: it holds {held}; expected arrays t, x, y and p, or one of records with these fields: "
-            "save it as np.savez(path, t=t_us, x=x, y=y, p=p)"
+            f"{path}: byte 0: it holds {_held(found)}; expected arrays t, x, y and p, or one of records with these "
+            "fields: save it as np.savez(path, t=t_us, x=x, y=y, p=p)"
         )
-    require_types(path, types)
+    columns = tuple(found[name] for name in names)
+    for name, array in zip(names, columns, strict=True):
+        if len(array.shape) != 1:
+            raise FormatError(
+                f"{path}: byte {array.member.offset}: {name or 'the array'} has the shape {array.shape} of "
+                f"{array.dtype}; expected one axis"
+            )
+    if len({array.n for array in columns}) != 1:
+        lengths = ", ".join(f"{name} {found[name].n}" for name in names)
+        raise FormatError(f"{path}: the columns have different lengths ({lengths}); the file is damaged")
+    records = columns[0].dtype
+    require_types(path, {name: found[name].dtype if len(columns) > 1 else records[name] for name in NAMES})
     return _Arrays(path, columns)
 
 
-def write_file(events: EventArray, path: Path) -> None:
+def _held(found: dict[str, Array]) -> str:
+    """What a file holds, for messages."""
+    return (
+        ", ".join(f"{name or 'one array'} of {array.dtype} {array.shape}" for name, array in found.items())
+        or "no array"
+    )
+
+
+def write_file(events: Stream, path: Path) -> None:
     """SpikingJelly's layout, deflated: t int64 (us), x and y uint16, p bool, each of shape [n].
+
+    The file holds one column after the other, so the stream is gone through once for each.
 
     Raises
     ------
     FormatError
         When a time is negative: SpikingJelly's recordings have none.
     """
-    if len(events) and events.t[0] < 0:
-        raise FormatError(f"{path}: times begin at {events.t[0]} us; npz of events holds none before 0: shift them")
+    require_times(events, path, "npz of events")
     grid = np.array([events.sensor.width, events.sensor.height, events.sensor.polarities])
-    named: dict[str, NDArray[Any]] = {"t": events.t, "x": events.x, "y": events.y, "p": events.p, "sensor": grid}
-    with writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, column in named.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", EARLIEST)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w", force_zip64=column.nbytes > 1 << 31) as member:
-                np.lib.format.write_array(member, column, version=(1, 0), allow_pickle=False)
+    members = {
+        name: Parts(np.dtype(dtype), (events.n_events,), _column(events, path, name)) for name, dtype in TYPES.items()
+    }
+    write_npz(path, members | {"sensor": Parts.of(grid)})
+
+
+def _column(events: Stream, path: Path, name: str) -> Iterator[NDArray[Any]]:
+    return (getattr(piece, name) for piece in pieces(events, path, "npz"))
 
 
 FORMAT = Format(

@@ -16,4 +16,5 @@ from neurodata.storage._hashes import parse_checksum as parse_checksum
 from neurodata.storage._hashes import verify_checksum as verify_checksum
 from neurodata.storage._lock import exclusive as exclusive
 from neurodata.storage._roots import cache_root as cache_root
+from neurodata.storage._roots import index_root as index_root
 from neurodata.storage._roots import search_roots as search_roots

@@ -19,7 +19,7 @@ _TEMPORARY = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.tmp")
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file to write to, which appears under `path` when the block ends without an error.
+    """A binary file to write to (and read back), which appears under `path` when the block ends without an error.
 
     Until then it has a temporary name beside `path`; an error or Ctrl-C removes it, a kill leaves it to
     `remove_leftovers`. What was under `path` before stays until then. Folders are made where missing.
@@ -32,7 +32,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = temporary.open("xb")
+        file = temporary.open("x+b")
     except OSError as error:
         raise cannot("write", path, error) from error
     try:

@@ -39,6 +39,11 @@ def search_roots(explicit: str | Path | None = None) -> tuple[Path, ...]:
     return tuple(dict.fromkeys([cache_root(explicit), *filter(_readable, shared)]))
 
 
+def index_root() -> Path:
+    """The folder of indexes of recordings: in the user's own cache, wherever stores are; it is named, not made."""
+    return user_cache_path("neurodata") / "indexes"
+
+
 def _readable(root: Path) -> bool:
     return is_folder(root) and os.access(root, os.R_OK | os.X_OK)
 

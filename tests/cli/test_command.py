@@ -56,7 +56,7 @@ def test_help_is_quick_and_names_every_command() -> None:
         done = run("--help")
         times_s.append(time.perf_counter() - start)
     assert done.returncode == 0
-    for name in ("datasets", "info", "fetch", "prepare", "verify", "view", "train", "convert", "cache"):
+    for name in ("datasets", "formats", "info", "fetch", "prepare", "verify", "view", "train", "convert", "cache"):
         assert name in done.stdout
     modules = subprocess.run(
         [sys.executable, "-X", "importtime", *COMMAND[1:], "--help"], capture_output=True, text=True, check=True
@@ -112,6 +112,13 @@ def test_datasets_are_listed(cache: Path) -> None:
     rows = {row["name"]: row for row in json.loads(run("datasets", "--json").stdout)}
     assert rows["n-mnist"]["files"] == "downloaded"
     assert rows["dvs-gesture"]["train"] == 1176
+
+
+def test_formats_are_listed() -> None:
+    assert "aedat31" in run("formats").stdout
+    rows = {row["name"]: row for row in json.loads(run("formats", "--json").stdout)}
+    assert (rows["evt3"]["holds"], rows["evt3"]["written"]) == ("EventArray", True)
+    assert rows["prophesee_h5"]["written"] is False
 
 
 def test_info_describes_datasets_recordings_and_stores(source: Path, store: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,47 +16,76 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodata.errors import FormatError, NeurodataError, SourceNotFoundError, StorageError
-from neurodata.formats import Format, open_recording, read
+from neurodata.formats import Format, Stream, open_recording, read
 from neurodata.signals import EventArray, Sensor
 from tests.formats.mutations import mutations
 from tests.formats.outcomes import outcome
 from tests.strategies import event_arrays
 
 SENSOR = Sensor(34, 34)
+LATEST_START_US = 60_000_000
+# Formats that hold less than that: their sensor, and when recordings begin at the latest.
+LIMITS = {"bs1": (Sensor(34, 1), 8_000_000), "bs3": (SENSOR, 16_000_000)}
 
 
-def recorded(n: int, seed: int = 0, longest_step_us: int = 40) -> EventArray:
+def recorded(n: int, seed: int = 0, longest_step_us: int = 40, sensor: Sensor | None = None) -> EventArray:
     """n events as a camera would see them: rising times with ties, any pixel."""
     rng = np.random.default_rng(seed)
+    sensor = sensor or SENSOR
     return EventArray(
         t=np.cumsum(rng.integers(0, longest_step_us + 1, n), dtype=np.int64),
-        x=rng.integers(0, SENSOR.width, n).astype(np.uint16),
-        y=rng.integers(0, SENSOR.height, n).astype(np.uint16),
+        x=rng.integers(0, sensor.width, n).astype(np.uint16),
+        y=rng.integers(0, sensor.height, n).astype(np.uint16),
         p=rng.integers(0, 2, n).astype(np.bool_),
-        sensor=SENSOR,
+        sensor=sensor,
     )
 
 
 @st.composite
 def recordings_of_any_length(draw: st.DrawFn) -> EventArray:
-    """Events that begin within a minute, which every container can hold."""
+    """Events that begin within a minute, which most containers can hold (see LIMITS)."""
     events = draw(event_arrays(sensor=SENSOR))
-    shift_us = draw(st.integers(0, 60_000_000)) - int(events.t[0] if len(events) else 0)
+    shift_us = draw(st.integers(0, LATEST_START_US)) - int(events.t[0] if len(events) else 0)
     return EventArray(events.t + shift_us, events.x, events.y, events.p, events.sensor)
+
+
+@dataclass
+class BreaksOff:
+    """A stream whose file turns out to be damaged behind the first packets."""
+
+    events: EventArray
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.events, name)
+
+    def packets(self, n: int) -> Iterator[EventArray]:
+        yield from self.events[: len(self.events) // 2].packets(n)
+        raise FormatError("broken off")
+
+
+def require_writer(format: Format) -> None:
+    if format.write is None:
+        pytest.skip(f"{format.name} is only read")
 
 
 class FormatContract:
     """Subclass it and give the fixture `format`."""
+
+    @pytest.fixture(autouse=True)
+    def _within_limits(self, format: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+        sensor, latest_us = LIMITS.get(format.name, (SENSOR, LATEST_START_US))
+        monkeypatch.setattr("tests.formats.contract.SENSOR", sensor)
+        monkeypatch.setattr("tests.formats.contract.LATEST_START_US", latest_us)
 
     @pytest.fixture
     def written(self, format: Format, tmp_path: Path) -> Path:
         """A file of 3000 events."""
         return self.write(format, recorded(3000), tmp_path)
 
-    def write(self, format: Format, events: EventArray, folder: Path) -> Path:
+    def write(self, format: Format, events: Stream, folder: Path) -> Path:
         """A file of this format in the folder."""
-        if format.write is None:
-            pytest.skip(f"{format.name} is only read")
+        require_writer(format)
+        assert format.write is not None
         path = folder / f"recording{format.extensions[0]}"
         format.write(events, path)
         return path
@@ -108,6 +140,48 @@ class FormatContract:
         tracemalloc.stop()
         assert n_events == 400_000
         assert peak_bytes < 3_000_000  # all events at once are 5.2 MB
+
+    @pytest.mark.parametrize("n", [7, 5000])
+    def test_the_bytes_do_not_depend_on_the_pieces_that_a_stream_comes_in(
+        self, format: Format, tmp_path: Path, n: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        require_writer(format)
+        events = recorded(10_000)
+        path = self.write(format, events, tmp_path)
+        before = path.read_bytes()
+        monkeypatch.setattr("neurodata.formats._index.BLOCK_BYTES", 6000)
+        monkeypatch.setattr("neurodata.formats._writing.EVENTS_PER_PIECE", n)
+        assert self.write(format, format.open(path, SENSOR), tmp_path / "of_a_recording").read_bytes() == before
+        assert self.write(format, events, tmp_path / "of_events").read_bytes() == before
+
+    def test_a_recording_can_be_written_over_its_own_file(
+        self, format: Format, written: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        require_writer(format)
+        monkeypatch.setattr("neurodata.formats._index.BLOCK_BYTES", 600)
+        monkeypatch.setattr("neurodata.formats._writing.EVENTS_PER_PIECE", 100)
+        before = written.read_bytes()
+        self.write(format, format.open(written, SENSOR), written.parent)
+        assert written.read_bytes() == before
+        assert list(written.parent.iterdir()) == [written]
+
+    def test_a_recording_is_written_in_bounded_memory(self, format: Format, tmp_path: Path) -> None:
+        require_writer(format)
+        recording = format.open(self.write(format, recorded(400_000), tmp_path), SENSOR)
+        self.write(format, recorded(10), tmp_path / "warm")
+        tracemalloc.start()
+        self.write(format, recording, tmp_path / "again")
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak_bytes < 3_000_000  # all events at once are 5.2 MB
+
+    def test_a_stream_that_breaks_off_leaves_the_old_file(self, format: Format, written: Path) -> None:
+        require_writer(format)
+        before = written.read_bytes()
+        with pytest.raises(FormatError, match="broken off"):
+            self.write(format, BreaksOff(recorded(100_000)), written.parent)
+        assert written.read_bytes() == before
+        assert list(written.parent.iterdir()) == [written]
 
     def test_a_recording_tells_what_it_holds(self, format: Format, written: Path) -> None:
         recording, events = format.open(written, SENSOR), recorded(3000)

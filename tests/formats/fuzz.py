@@ -19,7 +19,7 @@ from pathlib import Path
 
 from neurodata import registry
 from neurodata.formats import Format
-from tests.formats.contract import recorded
+from tests.formats.contract import LIMITS, SENSOR, recorded
 
 SLOW_S = 900
 
@@ -32,7 +32,7 @@ def bases(name: str, folder: Path) -> Iterator[Path]:
     yield golden
     if isinstance(format, Format) and format.write is not None:
         written = folder / f"written{format.extensions[0]}"
-        format.write(recorded(60), written)
+        format.write(recorded(60, sensor=LIMITS.get(name, (SENSOR, 0))[0]), written)
         yield written
 
 

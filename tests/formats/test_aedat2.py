@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from neurodata import registry
 from neurodata.errors import FormatError
 from neurodata.formats import open_recording, read, write
-from neurodata.formats._aedat2_records import CIFAR10DVS, DVS128, STATE, Layout, davis, decode, reference
+from neurodata.formats._aedat2_records import CIFAR10DVS, COCHLEA_LP, DVS128, STATE, Layout, davis, decode, reference
 from neurodata.formats._blocks import BlockRecording, Columns
 from neurodata.signals import EventArray, Sensor
 from tests.formats.contract import recorded
@@ -110,7 +110,7 @@ def test_a_pause_of_more_than_half_the_clock_before_any_wrap_is_a_pause(tmp_path
     assert recording_of(tmp_path, record(7, 0), record(2**32 - 1, 0)).events().t.tolist() == [7, 2**32 - 1]
 
 
-@pytest.mark.parametrize("layout", [DVS128, CIFAR10DVS, davis(240, 180), davis(346, 260)])
+@pytest.mark.parametrize("layout", [DVS128, CIFAR10DVS, davis(240, 180), davis(346, 260), COCHLEA_LP])
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)), max_size=30), st.booleans(), st.data())
 def test_the_kernel_equals_its_reference_wherever_it_stops(
     layout: Layout, pairs: list[tuple[int, int]], is_plain: bool, data: st.DataObject
@@ -190,13 +190,52 @@ def test_the_byte_of_an_event_off_the_sensor_is_exact_behind_other_records(tmp_p
         )  # fmt: skip
 
 
+COCHLEA = b"# HardwareInterface: COCHLEA FX3 PROTO-01\r\n# AEChip: ch.unizh.ini.jaer.chip.cochlea.CochleaLP\r\n"
+
+
+def test_a_cochlea_has_channels_and_ears_and_its_ticks_are_counted(tmp_path: Path) -> None:
+    recording = recording_of(
+        tmp_path,
+        record(5, 0b11111110),  # channel 63, ear 1, ON
+        record(6, 0x80000001),  # tick
+        record(6, 0x302C),  # start of a conversion
+        record(7, 0b00001001),  # channel 2, ear 0, OFF
+        header=COCHLEA + END,
+    )
+    assert recording.sensor == Sensor(64, 2)
+    assert rows(recording.events()) == [(5, 63, 1, True), (7, 2, 0, False)]
+    assert recording.findings == {"external events": 2}
+
+
+def test_a_real_cochlea_recording_equals_its_bits(recordings: Path) -> None:
+    path = recordings / "audio_spikes" / "das_grid" / "s1-bbaf3s.aedat"
+    recording = open_recording(path)
+    events = recording.events()
+    assert (recording.format, recording.sensor, recording.n_events) == ("aedat2", Sensor(64, 2), 23980)
+    assert recording.findings == {"external events": 162}
+    content = path.read_bytes()
+    # No header line is as short as a record, and 8 * (23980 + 162) bytes are left at the end of the file.
+    address, t = np.frombuffer(content[-8 * 24142 :], ">u4").reshape(-1, 2).astype(np.int64).T
+    assert content[: -8 * 24142].endswith(b"\n")
+    is_tick = address >> 31 == 1
+    assert np.unique(np.diff(t[is_tick])).tolist() == [32768]
+    address, t = address[~is_tick], t[~is_tick]
+    for found, expected in ((events.t, t), (events.x, address // 4), (events.y, address // 2 % 2)):
+        assert np.array_equal(found, expected)
+    assert np.array_equal(events.p, address % 2 == 0)
+
+
 def test_written_records_have_the_bits_of_a_dvs128(tmp_path: Path) -> None:
     one = np.ones(1, np.uint16)
     write(EventArray(np.array([258]), 4 * one, 3 * one, one > 0, Sensor(9, 9)), tmp_path / "a.aedat2")
     assert (tmp_path / "a.aedat2").read_bytes().endswith(END + record(258, pixel(123, 124, 0)))
 
 
-def test_times_past_the_clock_come_back_where_no_pause_hides_a_wrap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n", [1, 7, 1000])
+def test_times_past_the_clock_come_back_where_no_pause_hides_a_wrap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    monkeypatch.setattr("neurodata.formats._writing.EVENTS_PER_PIECE", n)
     events, path = recorded(100, longest_step_us=2**31), tmp_path / "a.aedat2"
     write(events, path)
     assert read(path, sensor=events.sensor) == events

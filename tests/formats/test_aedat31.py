@@ -15,6 +15,7 @@ from neurodata.errors import FormatError
 from neurodata.formats import open_recording, read, write
 from neurodata.formats._aedat31_packets import STATE, decode, packet, reference
 from neurodata.formats._blocks import BlockRecording, Columns
+from neurodata.formats.aedat31 import END_LINE
 from neurodata.signals import EventArray, Sensor
 from tests.formats.contract import recorded
 from tests.peers import spikingjelly_event_functions
@@ -238,6 +239,25 @@ def test_the_written_header_tells_the_sensor(tmp_path: Path, sensor: Sensor, sou
     write(EventArray.empty(sensor), tmp_path / "a.aedat")
     assert (tmp_path / "a.aedat").read_bytes() == HEADER.replace(b"DVS128", source)
     assert open_recording(tmp_path / "a.aedat").sensor == sensor
+
+
+@pytest.mark.parametrize("n", [1, 3, 7, 8, 1000])
+def test_packets_are_the_same_whatever_the_pieces_where_time_overflows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    drawn = recorded(200, longest_step_us=1 << 27)
+    monkeypatch.setattr("neurodata.formats.aedat31.EVENTS_PER_PACKET", 8)
+    monkeypatch.setattr("neurodata.formats._writing.EVENTS_PER_PIECE", n)
+    write(drawn, tmp_path / "a.aedat")
+    content, found = (tmp_path / "a.aedat").read_bytes(), []
+    at = content.index(END_LINE) + len(END_LINE)
+    while at < len(content):
+        overflow, number = struct.unpack_from("<I4xI", content, at + 12)
+        found.append((overflow, number))
+        at += 28 + 8 * number
+    counts = np.bincount(drawn.t >> 31)
+    assert found == [(k, min(8, count - at)) for k, count in enumerate(counts) for at in range(0, count, 8)]
+    assert read(tmp_path / "a.aedat") == drawn
 
 
 def test_a_written_packet_is_full_valid_and_within_one_overflow(tmp_path: Path) -> None:

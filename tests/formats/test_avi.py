@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import neurodata
 from neurodata import registry
 from neurodata.errors import FormatError
 from neurodata.formats import write
@@ -81,6 +82,16 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, frame
     assert (found.signal.fps, found.findings) == (25, {})
     write(Clip(frames, 25.0), path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("size", [(1, 288), (352, 1), (353, 288), (640, 272), (20_000, 8), (1920, 1080)])
+def test_pictures_of_any_size_are_written(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    frames = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8)
+    neurodata.write(Clip(frames, 25.0), tmp_path / "a.avi")
+    found = neurodata.read(tmp_path / "a.avi")
+    assert isinstance(found, Clip)
+    assert (found.frames == frames).all()
 
 
 def test_frames_need_not_be_contiguous(tmp_path: Path) -> None:

@@ -36,14 +36,20 @@ class TestEverySignalFormat(SignalContract):
 
 @pytest.mark.parametrize("format", of_kind(Format), indirect=True)
 class TestEveryFormat(FormatContract):
-    def test_kernels_stay_inside_their_arrays_on_damaged_files(self, format: Format, tmp_path: Path) -> None:
+    def test_kernels_stay_inside_their_arrays_on_damaged_files_and_with_wrong_indexes(
+        self, format: Format, tmp_path: Path
+    ) -> None:
         path = self.write(format, recorded(60), tmp_path)
         environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-        command = [sys.executable, "-m", "tests.formats.mutations", format.name, str(path), "300", "2"]
-        result = subprocess.run(
-            command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
-        )
-        assert (result.returncode, result.stdout) == (0, "read 300\n"), result.stderr
+        for module, numbers, expected in (
+            ("mutations", ("300", "2"), "read 300\n"),
+            ("index_mutations", ("300",), "believed some: True all: False\n"),
+        ):
+            command = [sys.executable, "-m", f"tests.formats.{module}", format.name, str(path), *numbers]
+            result = subprocess.run(
+                command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+            )
+            assert (result.returncode, result.stdout) == (0, expected), result.stderr
 
 
 @pytest.mark.parametrize("name", list(registry.formats))

@@ -157,6 +157,36 @@ numbers = st.builds(
 lines = st.tuples(numbers, st.integers(0, 300), st.integers(0, 300), st.integers(0, 1), st.sampled_from(" ,;\t"))
 
 
+plain_times = st.builds(
+    "{}{}".format, st.integers(0, 10**19), st.sampled_from(["", ".", ".5", ".000001", ".499999999"])
+)
+plain_lines = st.tuples(plain_times, *[st.sampled_from(["0", "00", "7", "65535", "65536", "99999999999999999999"])] * 2)
+
+
+@given(
+    st.lists(st.tuples(plain_lines, st.sampled_from(["0", "1", "2", "01"]), st.sampled_from(" ,;\t")), max_size=20),
+    st.sampled_from(["s", "us", "ns"]),
+    st.sampled_from(["t x y p", "x y t p", "x - p y t"]),
+    st.integers(0, 20),
+)
+def test_rows_of_digits_are_read_as_any_other_row(
+    drawn: list[tuple[tuple[str, str, str], str, str]], unit: str, order: str, n_minus: int
+) -> None:
+    layout = Layout(tuple(order.split()), unit)
+    fields = [({"t": t, "x": x, "y": y, "p": p, "-": "3"}, between) for (t, x, y), p, between in drawn]
+    fields[n_minus:n_minus] = [({"t": "1", "x": "1", "y": "1", "p": "-1", "-": "3"}, " ")]
+    rows_of = [between.join(found[name] for name in layout.columns) for found, between in fields]
+    results = []
+    for blank in ("", " "):  # a blank before the first field sends a row the long way
+        raw = np.frombuffer("".join(f"{blank}{row}\n" for row in rows_of).encode(), np.uint8)
+        state, columns = np.zeros(1, STATE), Columns.empty(len(rows_of))
+        state["bytes_left"] = len(raw)
+        decode(raw, state, columns, layout)
+        n = int(state["n_events"][0])
+        results.append((n, int(state["damage"][0]), [column[:n].tolist() for column in columns]))
+    assert results[0] == results[1]
+
+
 @given(st.lists(lines, max_size=30), st.sampled_from(["s", "ms", "us", "ns"]), st.integers(1, 7), st.integers(60, 200))
 def test_the_kernel_equals_its_reference_and_can_stop_anywhere(
     drawn: list[tuple[str, int, int, int, str]], unit: str, room: int, n_bytes: int
@@ -181,7 +211,7 @@ def test_rows_are_written_as_their_reference_and_in_pieces_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = recorded(1000, longest_step_us=10**15)
-    monkeypatch.setattr("neurodata.formats.csv_events.EVENTS_PER_PIECE", 7)
+    monkeypatch.setattr("neurodata.formats._writing.EVENTS_PER_PIECE", 7)
     write(events, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_bytes() == b"# sensor: 34x34x2\nt[us],x,y,p\n" + printed(events)
     assert read(tmp_path / "a.csv") == events
@@ -235,3 +265,10 @@ def test_faery_reads_and_writes_the_same(tmp_path: Path) -> None:
     stream.to_file(tmp_path / "faery.csv")
     assert (tmp_path / "faery.csv").read_text().startswith("t,x@34,y@34,on\n")
     assert read(tmp_path / "faery.csv") == events
+
+
+@pytest.mark.parametrize("number", ["1_0", "٣", "１"])
+def test_numbers_are_written_in_ascii_digits_alone(tmp_path: Path, number: str) -> None:
+    (tmp_path / "a.csv").write_text(f"t[us],x,y,p\n5,{number},2,1\n", "utf-8")
+    with pytest.raises(FormatError, match=r"a\.csv: byte"):
+        read(tmp_path / "a.csv", format="csv_events", sensor=Sensor(20, 20))

@@ -98,7 +98,7 @@ def test_a_header_that_does_not_serve_is_refused(tmp_path: Path, header: bytes, 
         recording_of(tmp_path, CD + bytes(8), header)
 
 
-@pytest.mark.parametrize(("t", "x", "message"), [(2**32, 0, "DAT holds 0 to"), (0, 1 << 14, "holds 14 bits")])
+@pytest.mark.parametrize(("t", "x", "message"), [(2**32, 0, "DAT is written from 0 to"), (0, 1 << 14, "holds 14 bits")])
 def test_what_an_event_cannot_hold_is_refused(tmp_path: Path, t: int, x: int, message: str) -> None:
     one = np.zeros(1, np.uint16)
     with pytest.raises(FormatError, match=message):

@@ -19,6 +19,17 @@ def test_reading_gives_what_writing_got_by_extension(tmp_path: Path) -> None:
         assert read(tmp_path / name, sensor=SENSOR) == recorded(50)
 
 
+def test_a_recording_is_written_as_its_events_are(tmp_path: Path) -> None:
+    write(recorded(50), tmp_path / "a.aedat")
+    write(open_recording(tmp_path / "a.aedat", sensor=SENSOR), tmp_path / "b.bin")
+    assert read(tmp_path / "b.bin") == recorded(50)
+
+
+def test_what_is_no_signal_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="nmnist holds EventArray, not str"):
+        write("events", tmp_path / "a.bin", "nmnist")  # type: ignore[arg-type]
+
+
 def test_paths_may_be_text(tmp_path: Path) -> None:
     write(recorded(50), str(tmp_path / "a.bin"))
     assert open_recording(str(tmp_path / "a.bin")).format == "nmnist"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurodata import registry
-from neurodata.errors import FormatError, MissingExtraError
+from neurodata.errors import FormatError, MissingExtraError, StorageError
 from neurodata.formats import open_recording, read, write
 from neurodata.formats._hdf5 import DatasetReader
 from neurodata.signals import EventArray, Sensor
@@ -66,6 +67,32 @@ def test_what_is_written_is_dsecs_layout(tmp_path: Path) -> None:
         assert k == len(t) or t[k] >= 1000 * ms
         assert k == 0 or t[k - 1] < 1000 * ms
     assert len(first) == t[-1] // 1000 + 2
+
+
+def test_the_index_of_milliseconds_is_right_whatever_the_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurodata.formats.dsec_h5.EVENTS_PER_CHUNK", 7)
+    events = recorded(100, longest_step_us=20_000)
+    write(events, tmp_path / "a.h5", format="dsec_h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        t, found = file["events/t"][()], file["ms_to_idx"][()]
+    assert len(found) == t[-1] // 1000 + 2
+    assert np.array_equal(found, np.searchsorted(t, 1000 * np.arange(len(found))))
+
+
+def test_a_full_disk_is_a_storage_error_wherever_it_ends_the_file(
+    tmp_path: Path, largest_file: Callable[[int], None]
+) -> None:
+    events, path = recorded(100_000), tmp_path / "a.h5"
+    write(events, path, format="dsec_h5")
+    before = path.read_bytes()
+    for room_bytes in (0, 1000, 3000, len(before) // 3, len(before) - 1):
+        largest_file(room_bytes)
+        with pytest.raises(StorageError, match=r"a\.h5: cannot write"):
+            write(events, path, format="dsec_h5")
+        assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_long_recordings_are_written_with_wide_times_and_longer_ones_refused(tmp_path: Path) -> None:
@@ -143,7 +170,7 @@ def test_huge_chunks_are_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for name in columns():
             file.create_dataset(name, (10,), np.int64, chunks=(1 << 28,), maxshape=(None,))
-    with pytest.raises(FormatError, match="chunks of 268435456 events"):
+    with pytest.raises(FormatError, match="chunks of 268435456 elements"):
         read(tmp_path / "a.h5", sensor=SENSOR)
 
 

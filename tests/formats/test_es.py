@@ -138,6 +138,14 @@ def test_a_written_file_is_the_specifications(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_long_steps_are_written_in_parts_that_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = recorded(1000, longest_step_us=1000)
+    write(events, tmp_path / "whole.es")
+    monkeypatch.setattr("neurodata.formats.es.LONGEST_STEP_US", 1000)
+    write(events, tmp_path / "parts.es")
+    assert (tmp_path / "whole.es").read_bytes() == (tmp_path / "parts.es").read_bytes()
+
+
 def test_what_would_be_a_file_of_overflows_is_refused(tmp_path: Path) -> None:
     one = recorded(1)
     with pytest.raises(FormatError, match=r"the longest step is 8589934593 us; .*shift them"):

@@ -164,13 +164,6 @@ def test_written_words_begin_at_a_multiple_of_32_columns(tmp_path: Path) -> None
     assert (tmp_path / "a.raw").read_bytes() == LITTLE + packed(words)
 
 
-def test_pieces_that_are_written_one_after_the_other_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(recorded(3000), tmp_path / "whole.raw", "evt21")
-    monkeypatch.setattr("neurodata.formats.evt21.EVENTS_PER_PIECE", 7)
-    write(recorded(3000), tmp_path / "pieces.raw", "evt21")
-    assert (tmp_path / "whole.raw").read_bytes() == (tmp_path / "pieces.raw").read_bytes()
-
-
 @pytest.mark.parametrize(("t", "x", "message"), [(2**48, 0, "is written from 0 to"), (0, 2048, "holds 11 bits")])
 def test_what_the_words_cannot_hold_is_refused(tmp_path: Path, t: int, x: int, message: str) -> None:
     one = np.zeros(1, np.uint16)

@@ -141,6 +141,17 @@ def test_the_kernel_equals_its_reference_wherever_it_stops(words: list[int], cut
     assert equal(decoded(DECODING, raw, cuts, room)[0], expected)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_long_stretches_without_a_new_time_high_equal_the_reference(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kinds = rng.choice(np.array([0x0, 0x2, 0x3, 0x4, 0x5, 0x6], np.uint16), 20_000)
+    words = kinds << 12 | rng.integers(0, 1 << 12, len(kinds)).astype(np.uint16)
+    words[kinds == 3] &= 0x3BFF  # vectors end before the last column, after any six of them
+    words[::6] = base(int(rng.integers(0, 1024)), 1)
+    words[:3] = time_high(0), row(0), base(0)
+    assert equal(decoded(DECODING, words.view(np.uint8), [2 * len(words)], 12 * len(words))[0], reference(words))
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_vectors_denser_than_an_event_a_word_are_read_whole_and_in_parts(
     tmp_path: Path, keep: bool, monkeypatch: pytest.MonkeyPatch
@@ -234,13 +245,6 @@ def test_long_gaps_come_back_with_every_wrap(tmp_path: Path, gap_us: int) -> Non
     for moved in (EventArray(t, events.x, events.y, events.p, events.sensor), events):
         write(moved, tmp_path / "a.raw", "evt3")
         assert read(tmp_path / "a.raw") == moved
-
-
-def test_pieces_that_are_written_one_after_the_other_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(recorded(3000), tmp_path / "whole.raw", "evt3")
-    monkeypatch.setattr("neurodata.formats.evt3.EVENTS_PER_PIECE", 7)
-    write(recorded(3000), tmp_path / "pieces.raw", "evt3")
-    assert (tmp_path / "whole.raw").read_bytes() == (tmp_path / "pieces.raw").read_bytes()
 
 
 @pytest.mark.parametrize(("t", "x", "message"), [(2**40, 0, "is written from 0 to"), (0, 2048, "holds 11 bits")])

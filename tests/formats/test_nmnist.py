@@ -133,7 +133,7 @@ def test_a_marker_is_written_only_where_23_bits_do_not_do(tmp_path: Path, t_us: 
 def test_pieces_are_written_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events = recorded(1000, longest_step_us=100_000)
     write(events, tmp_path / "whole.bin")
-    monkeypatch.setattr("neurodata.formats.nmnist.EVENTS_PER_PIECE", 7)
+    monkeypatch.setattr("neurodata.formats._writing.EVENTS_PER_PIECE", 7)
     write(events, tmp_path / "pieces.bin")
     assert (tmp_path / "whole.bin").read_bytes() == (tmp_path / "pieces.bin").read_bytes()
     assert read(tmp_path / "pieces.bin") == events
@@ -184,6 +184,8 @@ def test_real_recordings_equal_tonic_and_spikingjelly_on_every_event(recordings:
 def test_times_beyond_what_markers_are_written_for_are_refused(tmp_path: Path) -> None:
     zero = np.zeros(1, np.uint16)
     events = EventArray(np.array([2**36]), zero, zero, zero.astype(bool), Sensor(34, 34))
-    with pytest.raises(FormatError, match=r"late\.bin: times reach from 68719476736 .* holds 0 to 68719476735"):
+    with pytest.raises(
+        FormatError, match=r"late\.bin: times reach from 68719476736 .* is written from 0 to 68719476735"
+    ):
         write(events, tmp_path / "late.bin")
     assert list(tmp_path.iterdir()) == []

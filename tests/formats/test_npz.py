@@ -119,7 +119,10 @@ def test_an_error_names_the_event_and_its_byte(tmp_path: Path) -> None:
         ),
         ({"t": [5], "x": [1.0], "y": [2], "p": [0]}, "column x holds float64"),
         ({"t": [5, 6], "x": [1], "y": [2], "p": [0]}, "different lengths .t 2, x 1"),
-        ({"t": [5], "x": [1], "y": [2]}, "it holds t of int64, x of int64, y of int64; expected arrays t, x, y and p"),
+        (
+            {"t": [5], "x": [1], "y": [2]},
+            r"it holds t of int64 \(1,\), x of int64 \(1,\), y of int64 \(1,\); expected arrays t, x, y and p",
+        ),
         ({"frames": [1, 2]}, "expected arrays t, x, y and p"),
         ({"t": [[5]], "x": [1], "y": [2], "p": [0]}, r"t has the shape \(1, 1\)"),
         ({"t": 5, "x": 1, "y": 2, "p": 0}, r"t has the shape \(\)"),
@@ -184,7 +187,7 @@ def test_the_sensor_is_stated_where_the_file_does_not_tell_it(tmp_path: Path) ->
 
 
 def test_real_arrays_without_names_are_refused(recordings: Path) -> None:
-    with pytest.raises(FormatError, match=r"the array has the shape \(19402, 4\) of float32"):
+    with pytest.raises(FormatError, match=r"npz: holds one array of float32 \(19402, 4\), not t, x, y and p"):
         read(recordings / "event" / "eth_npy" / "shapes_rotation_events.npy", sensor=Sensor(240, 180))
 
 

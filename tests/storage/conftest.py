@@ -1,19 +1,10 @@
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-
-
-@pytest.fixture
-def largest_file() -> Iterator[Callable[[int], None]]:
-    """Lets the system refuse to make a file larger than so many bytes, as a full disk would."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from neurodata.errors import StorageError
-from neurodata.storage import _roots, cache_root, search_roots
+from neurodata.storage import _roots, cache_root, index_root, search_roots
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +32,14 @@ def test_each_place_gives_way_to_the_one_before(tmp_path: Path, monkeypatch: pyt
     assert cache_root() == tmp_path / "environment"
     assert cache_root(tmp_path / "explicit") == cache_root(str(tmp_path / "explicit")) == tmp_path / "explicit"
     assert [path.name for path in tmp_path.iterdir()] == ["checkout"]
+
+
+def test_indexes_are_in_the_users_own_cache_wherever_stores_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEURODATA_CACHE", str(tmp_path / "lab"))
+    assert index_root() == tmp_path / "user" / "neurodata" / "indexes"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("missing", ["pyproject.toml", "cache/README.md"])
