@@ -236,7 +236,7 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
     unknown = set(table) - {"name", "frozen", *types}
     if unknown:
         raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
-    values = {key: _check(where, f"{name}.{key}", types[key], table[key]) for key in types if key in table}
+    values = {key: _check(where, f"{name}.{key}", types[key], _frozen(table[key])) for key in types if key in table}
     try:
         step: Step = step_class(**values)
     except TypeError as error:
@@ -247,6 +247,11 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
             "to draw anew in every epoch, augment in the loader"
         )
     return step
+
+
+def _frozen(value: Any) -> Any:
+    """The arrays of TOML as tuples: the parameters of a step are values."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _without_aliases(where: str, table: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
