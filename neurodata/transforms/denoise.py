@@ -1,8 +1,8 @@
 """Background activity filter: an event that no neighbour supports is noise.
 
-T. Delbruck, "Frame-free dynamic digital vision", Proc. Int. Symp. on Secure-Life Electronics, 2008, as in jAER,
-libcaer and dv-processing: the supporting event is in the past, on a neighbouring pixel and not on the own one, of
-either polarity, and itself need not be supported.
+T. Delbruck, "Frame-free dynamic digital vision", 2008 (title from memory), as dv-processing, by the sensor's maker,
+implements it: the supporting event is in the past, on a neighbouring pixel and not on the own one, of either polarity,
+and itself need not be supported.
 """
 
 from __future__ import annotations

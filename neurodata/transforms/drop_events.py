@@ -1,8 +1,8 @@
 """EventDrop: events are dropped at random, in an interval of time, or in an area.
 
-F. Gu, W. Sng, X. Hu, F. Yu, "EventDrop: Data Augmentation for Event-based Learning", IJCAI 2021. Choices and ranges
+Gu et al., "EventDrop: Data Augmentation for Event-based Learning", IJCAI 2021. Choices and ranges
 are those of the authors' code. Unlike there, the interval lies within the sample and the box within the sensor
-(there, both reach over the end), and a box is dropped (there, its rows and its columns are: the two conditions for
+(there, both may be cut off by the end), and a box is dropped (there, its rows and its columns are: the two conditions for
 an event to lie outside are joined by "and").
 """
 

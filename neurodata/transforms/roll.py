@@ -1,7 +1,8 @@
 """Events moved by whole pixels around the sensor: what leaves on one side comes in on the other.
 
-The "rolling" of neuromorphic data augmentation (Li et al., "Neuromorphic Data Augmentation for Training Spiking
-Neural Networks", ECCV 2022), with up to 5 pixels, as np.roll does to frames.
+What np.roll does to frames. With up to 5 pixels, the augmentation in the training code of TCJA-SNN; one of the family
+of geometric augmentations of Li et al., "Neuromorphic Data Augmentation for Training Spiking Neural Networks",
+ECCV 2022 (that it is among them is from memory).
 """
 
 from __future__ import annotations

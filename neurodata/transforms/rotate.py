@@ -1,9 +1,9 @@
 """Rotation about the centre of the sensor, each event to the nearest pixel.
 
-One of the set of SNNAugmentWide (Li et al., "Neuromorphic Data Augmentation for Training Spiking Neural Networks",
-ECCV 2022, and the training code of Spikformer and its successors, with angles up to 30 degrees), on events instead
-of frames. Frames are resampled backwards, from each new pixel to an old one; events are pushed forwards, so that
-none is doubled and none lost but those that leave the sensor.
+One of the set of SNNAugmentWide, the augmentation in the training code of Spikformer and its successors (angles up to
+30 degrees; after TrivialAugment, Müller and Hutter, arXiv:2103.10158), on events instead of frames. Frames are
+resampled backwards, from each new pixel to an old one; events are pushed forwards, so that none is doubled and none
+lost but those that leave the sensor.
 """
 
 from __future__ import annotations

@@ -48,7 +48,6 @@ class TimeSkew(EventTransform):
         {"factor": 0.5, "offset_us": -7},
         {"factor": 3, "offset_us": (0.0, 50.0), "origin": "clock"},
     )
-    aliases: ClassVar[Mapping[str, str]] = {"coefficient": "factor", "offset": "offset_us"}
 
     def __post_init__(self) -> None:
         check_amount("time_skew", "factor", self.factor, 1e-6, 1e6)
