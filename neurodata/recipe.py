@@ -274,11 +274,16 @@ def _construct(where: str, table: Mapping[str, Any], wanted: type) -> Any:
     unknown = set(table) - {"name", *types}
     if unknown:
         raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
-    values = {key: _check(where, f"{name}.{key}", types[key], table[key]) for key in types if key in table}
+    values = {key: _check(where, f"{name}.{key}", types[key], _frozen(table[key])) for key in types if key in table}
     try:
         return wanted(**values)
     except TypeError as error:
         raise RecipeError(f"{where}: {name}: {error}") from None
+
+
+def _frozen(value: Any) -> Any:
+    """The arrays of TOML as tuples: the parameters of a step are values."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _without_aliases(where: str, table: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
