@@ -91,7 +91,7 @@ def probes() -> list[Probe]:
     unsorted = {name: column[::-1].copy() for name, column in columns_of(thousand).items()}
 
     def sorted_frames() -> int:
-        events, _ = EventArray.from_unsorted(*unsorted.values(), SENSOR)
+        events, _ = EventArray.from_unsorted(unsorted["t"], unsorted["x"], unsorted["y"], unsorted["p"], SENSOR)
         return total(step("event_frame", T=16, split_by="time")(events))
 
     return [

@@ -1,9 +1,9 @@
 """EventDrop: events are dropped at random, in an interval of time, or in an area.
 
-Gu et al., "EventDrop: Data Augmentation for Event-based Learning", IJCAI 2021. Choices and ranges
-are those of the authors' code. Unlike there, the interval lies within the sample and the box within the sensor
-(there, both may be cut off by the end), and a box is dropped (there, its rows and its columns are: the two conditions for
-an event to lie outside are joined by "and").
+Gu et al., "EventDrop: Data Augmentation for Event-based Learning", IJCAI 2021. Choices and ranges are those of the
+authors' code. Unlike there, the interval lies within the sample and the box within the sensor (there, both may be cut
+off by the end), and a box is dropped (there, its rows and its columns are: the two conditions for an event to lie
+outside are joined by "and").
 """
 
 from __future__ import annotations
