@@ -232,7 +232,7 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
     name = table["name"]
     step_class = _step_class(where, name)
     types = _parameters(step_class)
-    table = _without_aliases(where, table, getattr(step_class, "aliases", {}))
+    table = _without_aliases(where, table, step_class)
     unknown = set(table) - {"name", "frozen", *types}
     if unknown:
         raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
@@ -249,14 +249,25 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
     return step
 
 
-def _without_aliases(where: str, table: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
-    """The table with other libraries' names of parameters replaced by ours."""
+def _without_aliases(where: str, table: Mapping[str, Any], step_class: type) -> dict[str, Any]:
+    """The table with other libraries' names of parameters and values replaced by ours."""
+    names, values, implied, refused = (
+        getattr(step_class, kind, {}) for kind in ("aliases", "value_aliases", "implied", "refused")
+    )
     resolved: dict[str, Any] = {}
     for key, value in table.items():
-        name = aliases.get(key, key)
+        if key in refused:
+            raise RecipeError(f"{where}: {table['name']}.{key}: {refused[key]}")
+        name = names.get(key, key)
         if name in resolved:
             raise RecipeError(f"{where}: {table['name']}.{name} is stated twice (as {key} too)")
-        resolved[name] = value
+        resolved[name] = values.get(name, {}).get(value, value) if isinstance(value, str) else value
+    for key in table:
+        for name, value in implied.get(key, {}).items():
+            if resolved.setdefault(name, value) != value:
+                raise RecipeError(
+                    f"{where}: {table['name']}.{key} means {name} = {value!r}, but {name} is {resolved[name]!r}"
+                )
     return resolved
 
 

@@ -25,6 +25,10 @@ STEPS = {
         ({"T": 5}, "55f2ee7a1e2fbcef"),
         ({"T": 5, "split_by": "time"}, "a81517149f8386c1"),
         ({"T": 1, "dtype": "uint8", "overflow": "saturate"}, "56445766f8801d55"),
+        ({"duration_us": 5000}, "b293b09b25470dbc"),
+        ({"T": 6, "duration_us": 9000, "overlap_us": 2000}, "bca3112316eced69"),
+        ({"events_per_frame": 300}, "02b57245fd53d4f4"),
+        ({"T": 4, "events_per_frame": 300, "overlap_events": 100}, "4ef060546c703ca2"),
     ],
 }
 
