@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.signals import LAST_TIME_US, EventArray, Sensor
-from neurodata.steps import DenseEncoding, Tally, check_choice, check_range
+from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range
 
 SplitBy = Literal["count", "time"]
 # A clock that jumps would ask for billions of frames of a fixed duration.
@@ -103,10 +103,15 @@ class WindowedEncoding(DenseEncoding):
         """Whether an event can land in several frames."""
         return self.overlap_us is not None or self.overlap_events is not None
 
+    @property
+    def windows_per_frame(self) -> int:
+        """How many windows one frame is made of."""
+        return 1
+
     def n_windows(self, t: NDArray[np.int64]) -> int:
         """Number of windows for events at these times: T, or as many as it takes to reach the last one."""
         if self.T is not None:
-            return self.T
+            return self.T * self.windows_per_frame
         size, stride = self._size_and_stride()
         last = int(t[-1] - t[0]) if self.duration_us is not None and len(t) else len(t)
         return max(1, -((size - last) // stride) + 1)
@@ -119,8 +124,8 @@ class WindowedEncoding(DenseEncoding):
         EncodingError
             When the frames of so long a recording would make an absurdly large array.
         """
-        n_steps = self.n_windows(events.t)
-        self._check_size(n_steps, events)
+        n_steps = -(-self.n_windows(events.t) // self.windows_per_frame)
+        check_size(self.spec(events.sensor), n_steps, events)
         return n_steps
 
     def bounds(self, t: NDArray[np.int64], n_windows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -151,14 +156,15 @@ class WindowedEncoding(DenseEncoding):
         size = self.duration_us or self.events_per_frame or 1
         return size, size - (self.overlap_us or self.overlap_events or 0)
 
-    def _check_size(self, n_steps: int, events: EventArray) -> None:
-        spec = self.spec(events.sensor)
-        frame_bytes = int(np.prod(spec.shape[1:], dtype=np.int64)) * spec.dtype.itemsize
-        if n_steps * frame_bytes > LARGEST_ARRAY_BYTES:
-            raise EncodingError(
-                f"{len(events)} events over {events.duration_us} us make {n_steps} frames of {frame_bytes} bytes, "
-                f"more than {LARGEST_ARRAY_BYTES} in all; state T, or larger frames, or look at the recording's clock"
-            )
+
+def check_size(spec: ArraySpec, n_steps: int, events: EventArray) -> None:
+    """EncodingError when n_steps frames, as many as the events ask for, would make an absurdly large array."""
+    frame_bytes = int(np.prod(spec.shape[1:], dtype=np.int64)) * spec.dtype.itemsize
+    if n_steps * frame_bytes > LARGEST_ARRAY_BYTES:
+        raise EncodingError(
+            f"{len(events)} events over {events.duration_us} us make {n_steps} frames of {frame_bytes} bytes, "
+            f"more than {LARGEST_ARRAY_BYTES} in all; state T, or larger frames, or look at the recording's clock"
+        )
 
 
 def first_from(t: NDArray[np.int64] | None, n: int, offset: int, stride: int, n_windows: int) -> NDArray[np.int64]:
