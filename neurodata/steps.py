@@ -51,6 +51,7 @@ class Step(Protocol):
     A step may also have `value_aliases`, their names of a parameter's values ({"split_by": {"number": "count"}}),
     `implied`, what their name of a parameter says besides its value ({"n_time_bins": {"split_by": "time"}}), and
     `refused`, names of theirs that mean something else, each with a sentence that says what to write instead.
+    `exclusive` are parameters of which only one is stated: changing one drops the other of the recipe.
     """
 
     version: ClassVar[int]

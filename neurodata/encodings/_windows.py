@@ -7,7 +7,7 @@ number of events. The first window starts at the first event. Windows of fixed s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -69,6 +69,7 @@ class WindowedEncoding(DenseEncoding):
         "n_time_bins": {"split_by": "time"},
         "n_event_bins": {"split_by": "count"},
     }
+    exclusive: ClassVar[Sequence[str]] = ("split_by", "duration_us", "events_per_frame")
     value_aliases: ClassVar[Mapping[str, Mapping[str, str]]] = {"split_by": {"number": "count"}}
     refused: ClassVar[Mapping[str, str]] = {
         "duration": "it is microseconds for SpikingJelly's event cameras and milliseconds for its SHD: say duration_us",
@@ -83,7 +84,7 @@ class WindowedEncoding(DenseEncoding):
         for name, highest in (("T", np.inf), ("duration_us", LAST_TIME_US), ("events_per_frame", LAST_TIME_US)):
             if (found := getattr(self, name)) is not None:
                 check_range(step, name, found, 1, highest)
-        ways = [name for name in ("split_by", "duration_us", "events_per_frame") if getattr(self, name) is not None]
+        ways = [name for name in self.exclusive if getattr(self, name) is not None]
         if len(ways) > 1:
             raise RecipeError(f"{step}: {' and '.join(ways)} are both stated; state one way to split")
         if self.T is None and ways in ([], ["split_by"]):

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.encodings._windows import WindowedEncoding, polarity_shape
-from neurodata.encodings.event_frame import count_events, reference_counts
+from neurodata.encodings.event_frame import reference_counts
+from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
 from neurodata.steps import ArraySpec, Tally
 
@@ -49,8 +50,26 @@ class BinaryFrame(WindowedEncoding):
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Mark the events in frames [T, C, H, W] of zeros."""
         starts, stops = self.bounds(events.t, len(out))
-        count_events(events.x, events.y, events.p, starts, stops, 1, out)
+        mark_events(events.x, events.y, events.p, starts, stops, out)
         self.count_rest(events, stops, tally)
+
+
+@kernel
+def mark_events(
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    p: NDArray[np.bool_],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    frames: NDArray[np.uint8],
+) -> None:
+    """1 in frames[k] [C, H, W] where the events starts[k] to stops[k] - 1 are."""
+    both = frames.shape[1] == 2
+    for k in range(len(starts)):
+        frame, on = frames[k], p[starts[k] : stops[k]]
+        rows, columns = y[starts[k] : stops[k]], x[starts[k] : stops[k]]
+        for i in range(len(on)):
+            frame[np.uint8(on[i] and both), rows[i], columns[i]] = 1
 
 
 def reference(events: EventArray, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

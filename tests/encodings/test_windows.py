@@ -227,6 +227,17 @@ class TestRecipes:
         with pytest.raises(RecipeError, match=message):
             self.from_file(tmp_path, text)
 
+    def test_another_way_to_split_takes_the_place_of_the_recipes(self, tmp_path: Any) -> None:
+        changed = load_recipe("dvs-gesture", overrides={"event_frame": {"duration_us": 20_000}})
+        assert changed.steps == (("event_frame", EventFrame(T=16, duration_us=20_000)),)
+        changed = load_recipe("dvs-gesture", overrides={"event_frame": {"event_count": 500}})
+        assert changed.steps == (("event_frame", EventFrame(T=16, events_per_frame=500)),)
+        (tmp_path / "mine.toml").write_text('[[steps]]\nname = "event_frame"\nT = 4\ntime_window = 9')
+        changed = load_recipe("dvs-gesture", tmp_path / "mine.toml", split_by="time")
+        assert changed.steps == (("event_frame", EventFrame(T=4, split_by="time")),)
+        with pytest.raises(RecipeError, match="split_by and duration_us are both stated"):
+            load_recipe("dvs-gesture", split_by="time", overrides={"event_frame": {"duration_us": 9}})
+
     def test_a_dense_store_asks_for_t(self, tmp_path: Any) -> None:
         with pytest.raises(RecipeError, match="state T as well"):
             self.from_file(tmp_path, "duration_us = 1000").array()
