@@ -2,7 +2,8 @@
 
     python -m benchmarks.encodings [--events 400000] [--rounds 15] [--json FILE]
 
-One recording of 128x128 pixels in memory, T = 16. Peers run where they are installed: spikingjelly, tonic.
+One recording of 128x128 pixels in memory, T = 16. Peers run where they are installed: spikingjelly, tonic, evlib (its
+rewrite of RVT's stacked histogram, which gives sparse counts).
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from benchmarks.peers import spikingjelly_event_functions
+from benchmarks.peers import evlib_rvt_representation, spikingjelly_event_functions
 from benchmarks.timing import medians_s, write_report
+from neurodata.encodings.bina_rep import BinaRep
 from neurodata.encodings.event_frame import EventFrame
+from neurodata.encodings.stacked_histogram import StackedHistogram
 from neurodata.signals import EventArray, Sensor
 
 T = 16
+DURATION_US = 50_000
 SENSOR = Sensor(128, 128)
-SplitBy = Literal["count", "time"]
+Frames = Literal["count", "time", "duration", "bina_rep", "histogram"]
 Encoder = Callable[[], object]
 
 
@@ -38,48 +42,82 @@ def generated(n: int) -> EventArray:
     )
 
 
-def encoders(events: EventArray, split_by: SplitBy) -> dict[str, Encoder]:
-    step = EventFrame(T=T, split_by=split_by)
+def encoders(events: EventArray, frames: Frames) -> dict[str, Encoder]:
+    step = {
+        "count": EventFrame(T=T, split_by="count"),
+        "time": EventFrame(T=T, split_by="time"),
+        "duration": EventFrame(duration_us=DURATION_US),
+        "bina_rep": BinaRep(T=T, split_by="time"),
+        "histogram": StackedHistogram(duration_us=DURATION_US, bins_span="events"),
+    }[frames]
     found: dict[str, Encoder] = {
         "neurodata": lambda: step(events),
         "one read of the columns": lambda: [column.sum() for column in (events.t, events.x, events.y, events.p)],
     }
-    for peer, load in (("spikingjelly", spikingjelly_encoder), ("tonic", tonic_encoder)):
+    for peer, load in PEERS:
         try:
-            found[peer] = load(events, split_by)
+            encoder = load(events, frames)
         except ImportError as error:
             print(f"{peer}: absent ({error})", file=sys.stderr)
+        else:
+            found.update({} if encoder is None else {peer: encoder})
     return found
 
 
-def spikingjelly_encoder(events: EventArray, split_by: SplitBy) -> Encoder:
+def spikingjelly_encoder(events: EventArray, frames: Frames) -> Encoder | None:
     functions = spikingjelly_event_functions()
     columns = {"t": events.t, "x": events.x, "y": events.y, "p": events.p}
-    name = {"count": "number", "time": "time"}[split_by]
-    return lambda: functions.integrate_events_by_fixed_frames_number(columns, name, T, 128, 128)
+    if frames == "duration":
+        return lambda: functions.integrate_events_by_fixed_duration(columns, DURATION_US, 128, 128)
+    names = {"count": "number", "time": "time"}
+    if frames not in names:
+        return None
+    return lambda: functions.integrate_events_by_fixed_frames_number(columns, names[frames], T, 128, 128)
 
 
-def tonic_encoder(events: EventArray, split_by: SplitBy) -> Encoder:
+def tonic_encoder(events: EventArray, frames: Frames) -> Encoder | None:
     transforms = import_module("tonic.transforms")
-    bins = {"count": "n_event_bins", "time": "n_time_bins"}[split_by]
-    to_frame = transforms.ToFrame(sensor_size=(128, 128, 2), **{bins: T})
+    windows: dict[str, dict[str, int]] = {
+        "count": {"n_event_bins": T},
+        "time": {"n_time_bins": T},
+        "duration": {"time_window": DURATION_US, "include_incomplete": True},
+        "bina_rep": {"n_time_bins": 8 * T},
+    }
+    if frames not in windows:
+        return None
+    to_frame = transforms.ToFrame(sensor_size=(128, 128, 2), **windows[frames])
     structured = events.to_structured()
+    if frames == "bina_rep":
+        to_bits = transforms.ToBinaRep(n_frames=T, n_bits=8)
+        return lambda: to_bits(to_frame(structured))
     return lambda: to_frame(structured)
+
+
+def evlib_encoder(events: EventArray, frames: Frames) -> Encoder | None:
+    if frames != "histogram":
+        return None
+    polars, representation = import_module("polars"), evlib_rvt_representation()
+    table = polars.DataFrame({"t": events.t, "x": events.x, "y": events.y, "p": events.p.astype(np.int32)})
+    ends_us = np.arange(events.start_us + DURATION_US - 1, events.stop_us + DURATION_US, DURATION_US)
+    size = {"nbins": 10, "count_cutoff": 10, "height": 128, "width": 128}
+    return lambda: representation.build_sparse_histogram(table, ends_us, DURATION_US - 1, **size, downsample_by_2=False)
+
+
+PEERS = (("spikingjelly", spikingjelly_encoder), ("tonic", tonic_encoder), ("evlib", evlib_encoder))
 
 
 def measured(n_events: int, rounds: int) -> list[dict[str, Any]]:
     events = generated(n_events)
     rows = []
-    ways: tuple[SplitBy, ...] = ("count", "time")
-    for split_by in ways:
-        candidates = encoders(events, split_by)
+    for frames in get_args(Frames):
+        candidates = encoders(events, frames)
         for call in candidates.values():
             call()
         seconds = medians_s(candidates, rounds)
         for name, median_s in seconds.items():
             rows.append(
                 {
-                    "frames by": split_by,
+                    "frames by": frames,
                     "encoder": name,
                     "mev_per_s": n_events / median_s / 1e6,
                     "ours_is_times_faster": median_s / seconds["neurodata"],

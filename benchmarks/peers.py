@@ -6,7 +6,9 @@ import sys
 import warnings
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 def spikingjelly_event_functions() -> ModuleType:
@@ -34,3 +36,20 @@ def _without_init(name: str, folders: list[str]) -> None:
     package = ModuleType(name)
     package.__path__ = folders
     sys.modules.setdefault(name, package)
+
+
+def evlib_rvt_representation() -> Any:
+    """`evlib.rvt.representation`, RVT's stacked histogram, without its package, which needs torchvision."""
+    spec = find_spec("evlib")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("No module named 'evlib'")
+    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "evlib"}
+    try:
+        for name in ("evlib", "evlib.rvt"):
+            package = sys.modules[name] = ModuleType(name)
+            package.__path__ = [str(Path(spec.submodule_search_locations[0], *name.split(".")[1:]))]
+        return import_module("evlib.rvt.representation")
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "evlib"]:
+            del sys.modules[name]
+        sys.modules.update(before)

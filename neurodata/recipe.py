@@ -198,10 +198,9 @@ def load_recipe(
     steps = table.get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, dict) and "name" in step for step in steps):
         raise RecipeError(f"{where}: expected at least one [[steps]] table with a name")
-    for parameter, value in (("T", T), ("split_by", split_by)):
-        if value is not None:
-            _set_where_it_exists(where, steps, parameter, value)
-    _apply(where, steps, overrides or {})
+    everywhere = {name: value for name, value in (("T", T), ("split_by", split_by)) if value is not None}
+    for step, parameters in zip(steps, _changes(where, steps, everywhere, overrides or {}), strict=True):
+        _change(where, step, parameters)
     return _parse(where, table, entry)
 
 
@@ -270,7 +269,7 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
 def _construct(where: str, table: Mapping[str, Any], wanted: type) -> Any:
     """The object of this class whose parameters a table states, by their names or aliases."""
     name, types = table["name"], _parameters(wanted)
-    table = _without_aliases(where, table, getattr(wanted, "aliases", {}))
+    table = _without_aliases(where, table, wanted)
     unknown = set(table) - {"name", *types}
     if unknown:
         raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
@@ -286,14 +285,25 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def _without_aliases(where: str, table: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
-    """The table with other libraries' names of parameters replaced by ours."""
+def _without_aliases(where: str, table: Mapping[str, Any], step_class: type) -> dict[str, Any]:
+    """The table with other libraries' names of parameters and values replaced by ours."""
+    names, values, implied, refused = (
+        getattr(step_class, kind, {}) for kind in ("aliases", "value_aliases", "implied", "refused")
+    )
     resolved: dict[str, Any] = {}
     for key, value in table.items():
-        name = aliases.get(key, key)
+        if key in refused:
+            raise RecipeError(f"{where}: {table['name']}.{key}: {refused[key]}")
+        name = names.get(key, key)
         if name in resolved:
             raise RecipeError(f"{where}: {table['name']}.{name} is stated twice (as {key} too)")
-        resolved[name] = value
+        resolved[name] = values.get(name, {}).get(value, value) if isinstance(value, str) else value
+    for key in table:
+        for name, value in implied.get(key, {}).items():
+            if resolved.setdefault(name, value) != value:
+                raise RecipeError(
+                    f"{where}: {table['name']}.{key} means {name} = {value!r}, but {name} is {resolved[name]!r}"
+                )
     return resolved
 
 
@@ -332,25 +342,38 @@ def _parameters(step_class: type) -> dict[str, Any]:
     return {field.name: types[field.name] for field in dataclasses.fields(step_class)}
 
 
-def _set_where_it_exists(where: str, steps: Sequence[dict[str, Any]], parameter: str, value: Any) -> None:
-    takers = [step for step in steps if parameter in _parameters(_step_class(where, step["name"]))]
-    if not takers:
-        raise RecipeError(f"{where}: no step takes {parameter}; the steps are {_names(steps)}")
-    for step in takers:
-        step[parameter] = value
-
-
-def _apply(where: str, steps: Sequence[dict[str, Any]], overrides: Overrides) -> None:
+def _changes(
+    where: str, steps: Sequence[dict[str, Any]], everywhere: Mapping[str, Any], overrides: Overrides
+) -> list[dict[str, Any]]:
+    """What changes in each step: parameters for every step that takes them, then those for steps of a name."""
+    changes: list[dict[str, Any]] = [{} for _ in steps]
+    for parameter, value in everywhere.items():
+        takers = [k for k, step in enumerate(steps) if parameter in _parameters(_step_class(where, step["name"]))]
+        if not takers:
+            raise RecipeError(f"{where}: no step takes {parameter}; the steps are {_names(steps)}")
+        for k in takers:
+            changes[k][parameter] = value
     for name, parameters in overrides.items():
-        takers = [step for step in steps if step["name"] == name]
+        takers = [k for k, step in enumerate(steps) if step["name"] == name]
         if not takers:
             raise RecipeError(
                 f"{where}: no step {name!r} (nor another argument of that name); the steps are {_names(steps)}"
             )
         if not isinstance(parameters, Mapping):
             raise RecipeError(f"{where}: {name} is {parameters!r}; expected its parameters, such as {name}={{'T': 8}}")
-        for step in takers:
-            step.update(parameters)
+        for k in takers:
+            changes[k].update(parameters)
+    return changes
+
+
+def _change(where: str, step: dict[str, Any], parameters: Mapping[str, Any]) -> None:
+    """Change parameters of a step; one of several that exclude each other takes the place of the one in the recipe."""
+    step_class = _step_class(where, step["name"])
+    names, exclusive = getattr(step_class, "aliases", {}), getattr(step_class, "exclusive", ())
+    if any(names.get(key, key) in exclusive for key in parameters):
+        for key in [key for key in step if names.get(key, key) in exclusive]:
+            del step[key]
+    step.update(parameters)
 
 
 def _names(steps: Iterable[Mapping[str, Any]]) -> str:

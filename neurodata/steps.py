@@ -47,6 +47,11 @@ class Step(Protocol):
     `version` is raised whenever the output for the same input and parameters changes: it is part of
     the identity of every store that the step had a hand in. `examples` are sets of parameters that every
     test of the contract runs with, and that listings show; `aliases` are other libraries' names of parameters.
+
+    A step may also have `value_aliases`, their names of a parameter's values ({"split_by": {"number": "count"}}),
+    `implied`, what their name of a parameter says besides its value ({"n_time_bins": {"split_by": "time"}}), and
+    `refused`, names of theirs that mean something else, each with a sentence that says what to write instead.
+    `exclusive` are parameters of which only one is stated: changing one drops the other of the recipe.
     """
 
     version: ClassVar[int]
@@ -71,8 +76,10 @@ class Step(Protocol):
 class Encoding(Step, Protocol):
     """A step whose result is a dense array of a shape that follows from the sensor (and where stated, the sample)."""
 
-    # The sum of the array is the number of events encoded: preparing checks conservation by it.
-    counts_events: ClassVar[bool]
+    @property
+    def counts_events(self) -> bool:
+        """Whether the sum of the array is the number of events encoded: preparing checks conservation by it."""
+        ...
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """Shape, type and axes of the array for signals from this sensor."""
@@ -135,7 +142,11 @@ class DenseEncoding:
     gives: ClassVar[type] = np.ndarray
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     aliases: ClassVar[Mapping[str, str]] = {}
-    counts_events: ClassVar[bool] = False
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether the sum of the array is the number of events encoded."""
+        return False
 
     @property
     def stochastic(self) -> bool:

@@ -135,7 +135,7 @@ class EncodingContract(StepContract):
         assert spec.has_variable_steps or result.shape == spec.shape
         assert np.isfinite(result).all()
         assert 0 <= sum(tally.values()) <= len(events)
-        if type(step).counts_events:
+        if step.counts_events:
             assert result.sum(dtype=np.int64) == len(events) - sum(tally.values())
 
     def test_filling_zeros_is_calling(self, step: Any) -> None:

@@ -26,6 +26,10 @@ STEPS = {
         ({"T": 5}, "55f2ee7a1e2fbcef"),
         ({"T": 5, "split_by": "time"}, "a81517149f8386c1"),
         ({"T": 1, "dtype": "uint8", "overflow": "saturate"}, "56445766f8801d55"),
+        ({"duration_us": 5000}, "b293b09b25470dbc"),
+        ({"T": 6, "duration_us": 9000, "overlap_us": 2000}, "bca3112316eced69"),
+        ({"events_per_frame": 300}, "02b57245fd53d4f4"),
+        ({"T": 4, "events_per_frame": 300, "overlap_events": 100}, "4ef060546c703ca2"),
     ],
     ("canvas", 1): [
         ({"width": 9, "height": 4}, "754f997c2d3db1b3"),
@@ -130,6 +134,18 @@ STEPS = {
         ({"n": (50, 150)}, "c154385b8a24106e"),
         ({"rate_hz": 100.0}, "4a1494c7b4802b4f"),
     ],
+    ("bina_rep", 1): [({"T": 3}, "59fd79d0f64ebffb"), ({"T": 2, "duration_us": 5000, "n_bits": 3}, "d4466d6795f5bf6a")],
+    ("binary_frame", 1): [
+        ({"T": 5}, "733261923aeb4a82"),
+        ({"duration_us": 5000, "overlap_us": 1000}, "55804286054e6203"),
+    ],
+    ("event_stack", 1): [({"T": 7}, "80e33e02f27515c4")],
+    ("sign_frame", 1): [({"T": 9, "duration_us": 5000}, "e83ea39ce30ceb9c")],
+    ("stacked_histogram", 1): [
+        ({"T": 1}, "9cb7d37d5b4c52c7"),
+        ({"duration_us": 20_000, "n_bins": 3, "count_cutoff": 1, "bins_span": "events"}, "9c7efdffe5903b59"),
+    ],
+    ("timestamp_image", 1): [({"T": 1}, "4053364c3d06eb0d"), ({"T": 4, "split_by": "time"}, "df21042b7adcdb5e")],
 }
 
 

@@ -1,7 +1,8 @@
-"""Event frames: T pictures that count the events of each pixel and polarity.
+"""Event frames: pictures that count the events of each pixel and polarity, one for each window of a recording.
 
-The definition of SpikingJelly's `integrate_events_by_fixed_frames_number` (Fang et al., Science Advances
-2023), completed where it fails: quiet time bins and recordings shorter than T microseconds give zeros.
+For T frames the definition is SpikingJelly's `integrate_events_by_fixed_frames_number`, for frames of a fixed
+duration its `integrate_events_by_fixed_duration` (Fang et al., Science Advances 2023), completed where they fail:
+quiet time bins, recordings shorter than T microseconds and single events give zeros and counts.
 """
 
 from __future__ import annotations
@@ -13,68 +14,85 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import EncodingError
+from neurodata.encodings._windows import SplitBy as SplitBy
+from neurodata.encodings._windows import WindowedEncoding, channels, polarity_shape
+from neurodata.errors import EncodingError, RecipeError
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range
+from neurodata.steps import ArraySpec, Tally, check_choice
 
-SplitBy = Literal["count", "time"]
 CountType = Literal["uint8", "uint16", "uint32"]
 Overflow = Literal["error", "saturate"]
 
 
 @dataclass(frozen=True, slots=True)
-class EventFrame(DenseEncoding):
-    """Counts of events in T time bins: array [T, C, H, W], channel 0 = OFF, 1 = ON.
+class EventFrame(WindowedEncoding):
+    """Counts of events in windows: array [T, C, H, W], channel 0 = OFF, 1 = ON.
 
-    Every event lands in exactly one bin, so the frames of a sample sum to its number of events. Both
-    ways to split look at the whole sample: they are not causal.
+    Without an overlap every event lands in one frame at most, and those that land in none are counted as dropped:
+    with them, the frames of a sample sum to its number of events. T = 16 alone looks at the whole sample
+    and is not causal; frames of a fixed duration or number of events are.
+
+    tonic's frames are others at the edges: its `n_time_bins` and `n_event_bins` lose what the division
+    leaves over, its `time_window` and `event_count` the last, incomplete frame (unless told to include it).
 
     Parameters
     ----------
-    T
-        Number of frames (time steps).
-    split_by
-        "count": d = N // T events a frame, the last frame takes the remainder.
-        "time": frames of max(1, (t_last - t_first) // T) microseconds, the last one takes the rest.
+    T, split_by, duration_us, events_per_frame, overlap_us, overlap_events
+        The windows: see `WindowedEncoding`.
     dtype
         Type of a count: "uint8", "uint16" or "uint32".
     overflow
         What happens to a count that does not fit the type: "error", or "saturate" (the surplus is
-        counted as dropped, reason "saturated").
+        counted as dropped, reason "saturated"; not with an overlap, where an event cut from one frame may
+        stay in another).
 
     Raises
     ------
     RecipeError
-        When T is not positive, or another parameter is none of its choices.
+        When there is not exactly one way to split, or a parameter is out of its range or none of its choices.
     EncodingError
-        When called: a count does not fit and overflow is "error".
+        When called: a count does not fit and overflow is "error", or frames of a fixed size would be too many
+        for memory.
     """
 
-    T: int
-    split_by: SplitBy = "count"
     dtype: CountType = "uint16"
     overflow: Overflow = "error"
 
-    counts_events: ClassVar[bool] = True
-    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"T": 4}, {"T": 4, "split_by": "time"})
-    aliases: ClassVar[Mapping[str, str]] = {"frames_number": "T", "n_time_bins": "T"}
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = (
+        {"T": 4},
+        {"T": 4, "split_by": "time"},
+        {"duration_us": 20},
+        {"T": 3, "duration_us": 40, "overlap_us": 10},
+        {"events_per_frame": 7, "overlap_events": 3},
+        {"T": 2, "events_per_frame": 10},
+    )
 
     def __post_init__(self) -> None:
-        check_range("event_frame", "T", self.T, 1)
-        check_choice("event_frame", "split_by", self.split_by, get_args(SplitBy))
+        self.check_windows("event_frame")
         check_choice("event_frame", "dtype", self.dtype, get_args(CountType))
         check_choice("event_frame", "overflow", self.overflow, get_args(Overflow))
+        if self.has_overlap and self.overflow == "saturate":
+            raise RecipeError(
+                'event_frame: overflow is "saturate" and frames overlap: an event cut from one frame may stay in '
+                "another, so that losses cannot be counted; choose a wider dtype"
+            )
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether the frames sum to the number of events encoded: not where they overlap."""
+        return not self.has_overlap
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[T, C, H, W] counts."""
-        shape = (self.T, sensor.polarities, sensor.height, sensor.width)
-        return ArraySpec(shape, np.dtype(self.dtype), ("time", "polarity", "y", "x"))
+        axes = ("time", "polarity", "y", "x")
+        return ArraySpec(polarity_shape(self.T, sensor), np.dtype(self.dtype), axes, self.T is None)
 
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Count the events into frames [T, C, H, W] of zeros."""
         limit = np.iinfo(out.dtype).max
-        n_lost = count_events(events.x, events.y, events.p, self.boundaries(events.t), limit, out)
+        starts, stops = self.bounds(events.t, len(out))
+        n_lost = count_events(events.x, events.y, events.p, starts, stops, limit, out)
         if n_lost and self.overflow == "error":
             raise EncodingError(
                 f"event_frame: {n_lost} events exceed the {limit} that a {self.dtype} count holds; "
@@ -82,19 +100,7 @@ class EventFrame(DenseEncoding):
             )
         if n_lost:
             tally["saturated"] += int(n_lost)
-
-    def boundaries(self, t: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Index of each frame's first event, and the number of events at the end: shape [T + 1]."""
-        n = len(t)
-        steps = np.arange(1, self.T, dtype=np.int64)
-        if n == 0:
-            inner = np.zeros(self.T - 1, np.int64)
-        elif self.split_by == "count":
-            inner = steps * (n // self.T)
-        else:
-            bin_us = max(1, int(t[-1] - t[0]) // self.T)
-            inner = np.searchsorted(t, t[0] + steps * bin_us, side="left").astype(np.int64)
-        return np.concatenate([np.zeros(1, np.int64), inner, np.full(1, n, np.int64)])
+        self.count_rest(events, stops, tally)
 
 
 @kernel
@@ -102,19 +108,22 @@ def count_events(
     x: NDArray[np.uint16],
     y: NDArray[np.uint16],
     p: NDArray[np.bool_],
-    boundaries: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
     limit: int,
     frames: NDArray[Any],
 ) -> int:
-    """Add the events between boundaries[k] and boundaries[k + 1] to frames[k]; events beyond limit are returned."""
+    """Add the events starts[k] to stops[k] - 1 to frames[k] [C, H, W]; the number of those beyond limit."""
     n_lost = 0
-    n_polarities = frames.shape[1]
-    for k in range(len(boundaries) - 1):
-        for i in range(boundaries[k], boundaries[k + 1]):
-            channel = np.intp(p[i]) if n_polarities == 2 else 0
-            count = frames[k, channel, y[i], x[i]]
+    both = frames.shape[1] == 2
+    for k in range(len(starts)):
+        # Columns cut to the window and unsigned indices: Numba need not look for negative ones (1.7 x faster).
+        frame, rows, columns, on = frames[k], y[starts[k] : stops[k]], x[starts[k] : stops[k]], p[starts[k] : stops[k]]
+        for i in range(len(on)):
+            channel = np.uint8(on[i] and both)
+            count = frame[channel, rows[i], columns[i]]
             if count < limit:
-                frames[k, channel, y[i], x[i]] = count + 1
+                frame[channel, rows[i], columns[i]] = count + 1
             else:
                 n_lost += 1
     return n_lost
@@ -128,9 +137,14 @@ def reference(events: EventArray, T: int, split_by: str) -> NDArray[np.int64]:
     else:
         bin_us = max(1, events.duration_us // T)
         bins = np.minimum((events.t - events.t[:1]) // bin_us, T - 1)
-    channel = events.p.astype(np.intp) if events.sensor.polarities == 2 else np.zeros(n, np.intp)
-    frames = np.zeros((T, events.sensor.polarities, events.sensor.height, events.sensor.width), np.int64)
-    np.add.at(frames, (bins, channel, events.y, events.x), 1)
+    return reference_counts(events, bins == np.arange(T)[:, None])
+
+
+def reference_counts(events: EventArray, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Frames [T, C, H, W] of the events that are inside each window, bool [T, n], without a limit on counts."""
+    frames = np.zeros(polarity_shape(len(inside), events.sensor), np.int64)
+    window, event = np.nonzero(inside)
+    np.add.at(frames, (window, channels(events)[event], events.y[event], events.x[event]), 1)
     return frames
 
 

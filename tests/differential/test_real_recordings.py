@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 import neurodata
+from neurodata.encodings.event_frame import EventFrame
+from neurodata.signals import EventArray, Sensor
 from tests.peers import spikingjelly_event_functions
 
 spikingjelly = spikingjelly_event_functions()
@@ -44,3 +46,14 @@ def test_real_n_mnist_recordings_equal_spikingjelly(recordings: Path) -> None:
         expected = spikingjelly.integrate_events_by_fixed_frames_number(columns, "number", 10, 34, 34)
         np.testing.assert_array_equal(store.read(index), expected)
         assert store.table.targets[index] == int(store.table.keys[index].split("/")[1])
+
+
+def test_frames_of_a_fixed_duration_of_real_n_mnist_recordings_equal_spikingjelly(recordings: Path) -> None:
+    files = sorted((recordings / "n-mnist" / "Train" / "3").iterdir())[:5]
+    for path in files:
+        columns = spikingjelly.load_ATIS_bin(str(path))
+        events = neurodata.read(path, sensor=Sensor(34, 34))
+        assert isinstance(events, EventArray)
+        for duration_us in (1_000, 20_000, events.duration_us, events.duration_us // 3):
+            expected = spikingjelly.integrate_events_by_fixed_duration(columns, duration_us, 34, 34)
+            np.testing.assert_array_equal(EventFrame(duration_us=duration_us)(events), expected)
