@@ -26,6 +26,10 @@ STEPS = {
         ({"T": 5, "split_by": "time"}, "a81517149f8386c1"),
         ({"T": 1, "dtype": "uint8", "overflow": "saturate"}, "56445766f8801d55"),
     ],
+    ("voxel_grid", 1): [
+        ({"T": 5}, "5015bf9dd336e5d6"),
+        ({"T": 5, "per_polarity": True}, "4ef97f863213f047"),
+    ],
 }
 
 
