@@ -26,6 +26,18 @@ STEPS = {
         ({"T": 5, "split_by": "time"}, "a81517149f8386c1"),
         ({"T": 1, "dtype": "uint8", "overflow": "saturate"}, "56445766f8801d55"),
     ],
+    ("time_surface", 1): [
+        ({"T": 5}, "fb06e9292903302c"),
+        ({"T": 5, "tau_us": 3000, "decay": "linear"}, "a07579a99b6a7551"),
+        ({"T": 3, "tau_us": 3000, "window_us": 10000}, "cc61ef575dba1faa"),
+    ],
+    ("tore", 1): [
+        ({"T": 1}, "09948f69c8f5c921"),
+        ({"T": 3, "k": 2, "window_us": 9000}, "49c0cc27eaf203a0"),
+    ],
+    ("est", 1): [
+        ({"T": 9}, "cccdd13d82d403ef"),
+    ],
     ("voxel_grid", 1): [
         ({"T": 5}, "5015bf9dd336e5d6"),
         ({"T": 5, "per_polarity": True}, "4ef97f863213f047"),

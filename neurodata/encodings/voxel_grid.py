@@ -74,20 +74,30 @@ def add_to_grid(
     is_signed: bool,
     grid: NDArray[np.float32],
 ) -> None:
-    """Add each event to the points before and after it."""
+    """Add each event to the points before and after it; in order of time, so point after point.
+
+    How far an event is past a point is a difference of whole numbers (up to 2^53): at a point it is nothing.
+    """
     if len(t) == 0:
         return
     last = len(grid) - 1
-    has_channels = grid.shape[1] == 2
-    duration_us = max(t[-1] - t[0], 1)
-    for i in range(len(t)):
-        place = last * np.float64(t[i] - t[0]) / duration_us
-        before = int(place)
-        channel = np.intp(p[i]) if has_channels else 0
-        sign = np.float32(-1.0) if is_signed and not p[i] else np.float32(1.0)
-        grid[before, channel, y[i], x[i]] += sign * np.float32(1.0 - (place - before))
-        if before < last:
-            grid[before + 1, channel, y[i], x[i]] += sign * np.float32(1.0 - (before + 1 - place))
+    duration_us = np.float64(max(t[-1] - t[0], 1))
+    per_duration = 1.0 / duration_us
+    off = -1.0 if is_signed else 1.0
+    row, channel = np.uint64(grid.shape[3]), np.uint64(grid.shape[2] * grid.shape[3] * (grid.shape[1] - 1))
+    i = 0
+    for b in range(last + 1):
+        before, after = grid[b].reshape(grid[b].size), grid[min(b + 1, last)].reshape(grid[b].size)
+        while i < len(t):
+            past = last * np.float64(t[i] - t[0]) - b * duration_us  # in parts of the duration
+            if past >= duration_us and b < last:
+                break
+            weight = max(past * per_duration, 0.0)
+            sign = np.float32(1.0 if p[i] else off)
+            pixel = channel * np.uint64(p[i]) + row * np.uint64(y[i]) + np.uint64(x[i])
+            before[pixel] += sign * np.float32(1.0 - weight)
+            after[pixel] += sign * np.float32(weight)
+            i += 1
 
 
 def reference(events: EventArray, T: int, per_polarity: bool) -> NDArray[np.float32]:
