@@ -38,6 +38,10 @@ STEPS = {
     ("est", 1): [
         ({"T": 9}, "cccdd13d82d403ef"),
     ],
+    ("hats", 1): [
+        ({}, "f76d371d3cd9ccd9"),
+        ({"cell": 3, "radius": 1, "tau_us": 5000, "window_us": 20000}, "a2191d4ff22228fe"),
+    ],
     ("voxel_grid", 1): [
         ({"T": 5}, "5015bf9dd336e5d6"),
         ({"T": 5, "per_polarity": True}, "4ef97f863213f047"),
