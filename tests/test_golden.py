@@ -42,6 +42,10 @@ STEPS = {
         ({}, "f76d371d3cd9ccd9"),
         ({"cell": 3, "radius": 1, "tau_us": 5000, "window_us": 20000}, "a2191d4ff22228fe"),
     ],
+    ("sparse", 1): [
+        ({"T": 5}, "5bff0562dbf8f080"),
+        ({"T": 5, "split_by": "time"}, "67d45f1bae8363bc"),
+    ],
     ("voxel_grid", 1): [
         ({"T": 5}, "5015bf9dd336e5d6"),
         ({"T": 5, "per_polarity": True}, "4ef97f863213f047"),
