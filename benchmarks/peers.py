@@ -20,3 +20,14 @@ def spikingjelly_event_functions() -> ModuleType:
         package.__path__ = [f"{spikingjelly.__path__[0]}/datasets"]
         sys.modules.setdefault("spikingjelly.datasets", package)
         return import_module("spikingjelly.datasets.utils")
+
+
+def spikingjelly_shd_functions() -> ModuleType:
+    """`spikingjelly.datasets.shd`, likewise: what its modules take from torchvision for downloads is not called."""
+    spikingjelly_event_functions()
+    taken = {"datasets": ["DatasetFolder"], "datasets.utils": ["check_integrity", "download_url", "extract_archive"]}
+    for name, parts in taken.items():
+        stub = ModuleType(f"torchvision.{name}")
+        vars(stub).update(dict.fromkeys(parts, object))
+        sys.modules.setdefault(stub.__name__, stub)
+    return import_module("spikingjelly.datasets.shd")

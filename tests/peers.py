@@ -13,3 +13,9 @@ def spikingjelly_event_functions() -> ModuleType:
     """`spikingjelly.datasets.utils`; the module that asks is skipped where it is not installed."""
     pytest.importorskip("spikingjelly", reason="needs the extra `test`")
     return peers.spikingjelly_event_functions()
+
+
+def spikingjelly_shd_functions() -> ModuleType:
+    """`spikingjelly.datasets.shd`; the module that asks is skipped where it is not installed."""
+    pytest.importorskip("spikingjelly", reason="needs the extra `test`")
+    return peers.spikingjelly_shd_functions()

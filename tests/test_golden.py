@@ -46,6 +46,11 @@ STEPS = {
         ({"T": 5}, "5bff0562dbf8f080"),
         ({"T": 5, "split_by": "time"}, "67d45f1bae8363bc"),
     ],
+    ("spike_raster", 1): [
+        ({"bin_us": 10000, "T": 4, "neurons_per_bin": 5}, "7632f96d23a50875"),
+        ({"bin_us": 2000, "origin": "first-spike", "binary": True}, "806cc5e3a1f9f571"),
+        ({"bin_us": 2000, "origin": "first-spike", "binning": "spikingjelly-float16"}, "c102e9679f874a43"),
+    ],
     ("voxel_grid", 1): [
         ({"T": 5}, "5015bf9dd336e5d6"),
         ({"T": 5, "per_polarity": True}, "4ef97f863213f047"),
