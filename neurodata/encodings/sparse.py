@@ -41,7 +41,7 @@ class Sparse(DenseEncoding):
     RecipeError
         When T is not positive, or split_by none of its choices.
     EncodingError
-        When called: a count exceeds 2^31 - 1.
+        When called: a frame has more than 2^31 - 1 events, which may be one count.
     """
 
     T: int
@@ -60,15 +60,21 @@ class Sparse(DenseEncoding):
 
     def n_steps(self, events: EventArray) -> int:
         """Number of places that have events."""
-        boundaries = EventFrame(self.T, self.split_by).boundaries(events.t)
-        return count_places(events.x, events.y, events.p, boundaries, _frame(events.sensor))
+        return count_places(events.x, events.y, events.p, *self._bounds(events), _frame(events.sensor))
 
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Write a row for every place that has events."""
+        starts, stops = self._bounds(events)
+        if (largest := int((stops - starts).max())) > LARGEST_COUNT:
+            raise EncodingError(
+                f"sparse: a frame of {largest} events, and a count holds {LARGEST_COUNT}; state a larger T"
+            )
+        list_places(events.x, events.y, events.p, starts, stops, _frame(events.sensor), out)
+
+    def _bounds(self, events: EventArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First event of each frame, and one past its last: int64 [T] each."""
         boundaries = EventFrame(self.T, self.split_by).boundaries(events.t)
-        if len(events) > LARGEST_COUNT and np.diff(boundaries).max() > LARGEST_COUNT:
-            raise EncodingError(f"sparse: a frame of {np.diff(boundaries).max()} events; take a larger T")
-        list_places(events.x, events.y, events.p, boundaries, _frame(events.sensor), out)
+        return boundaries[:-1], boundaries[1:]
 
 
 def _frame(sensor: Sensor) -> NDArray[np.int32]:
@@ -87,13 +93,14 @@ def count_places(
     x: NDArray[np.uint16],
     y: NDArray[np.uint16],
     p: NDArray[np.bool_],
-    boundaries: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
     frame: NDArray[np.int32],
 ) -> int:
     """How many places have events; in the frame [C, H, W], each pixel is stamped with its last time step + 1."""
     n_places = 0
-    for k in range(len(boundaries) - 1):
-        for i in range(boundaries[k], boundaries[k + 1]):
+    for k in range(len(starts)):
+        for i in range(starts[k], stops[k]):
             channel = np.intp(p[i]) if len(frame) == 2 else 0
             if frame[channel, y[i], x[i]] != k + 1:
                 frame[channel, y[i], x[i]] = k + 1
@@ -106,17 +113,18 @@ def list_places(
     x: NDArray[np.uint16],
     y: NDArray[np.uint16],
     p: NDArray[np.bool_],
-    boundaries: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
     frame: NDArray[np.int32],
     rows: NDArray[np.int32],
 ) -> None:
     """Count the events of one time step after the other in the frame [C, H, W], and clear it while listing it."""
     n = 0
     channels, height, width = frame.shape
-    for k in range(len(boundaries) - 1):
-        if boundaries[k] == boundaries[k + 1]:
+    for k in range(len(starts)):
+        if starts[k] == stops[k]:
             continue
-        for i in range(boundaries[k], boundaries[k + 1]):
+        for i in range(starts[k], stops[k]):
             channel = np.intp(p[i]) if channels == 2 else 0
             frame[channel, y[i], x[i]] += 1
         for channel in range(channels):

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.encodings._windows import LINEAR_TAUS, Decay, check_windows, faded, windows
+from neurodata.encodings._surface_times import LINEAR_TAUS, Decay, check_windows, faded, windows
 from neurodata.kernel import kernel
 from neurodata.signals import LAST_TIME_US, EventArray, Sensor
 from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.encodings._windows import check_windows, windows
+from neurodata.encodings._surface_times import check_windows, windows
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
 from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_range

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import neurodata
-from neurodata.encodings._windows import Decay
+from neurodata.encodings._surface_times import Decay
 from neurodata.encodings.time_surface import TimeSurface, reference
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray, Sensor

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurodata.encodings._windows import LATE, check_windows, faded, windows
+from neurodata.encodings._surface_times import LATE, check_windows, faded, windows
 from neurodata.errors import RecipeError
 from tests.strategies import event_arrays
 
