@@ -71,6 +71,18 @@ def test_kernel_equals_the_reference(events: EventArray, step: TimeSurface) -> N
     np.testing.assert_allclose(step(events), expected, rtol=2**-23, atol=1e-14)
 
 
+@pytest.mark.parametrize("tau_us", [1, 7, 3000, 10**9])
+@pytest.mark.parametrize("step_us", [2, 600])
+def test_growth_from_event_to_event_does_not_drift(tau_us: int, step_us: int) -> None:
+    """Windows of many thousand events, closer together than 256 us, and not."""
+    rng, n = np.random.default_rng(0), 30_000
+    t = np.cumsum(rng.integers(0, step_us, n))
+    x, y = rng.integers(0, 40, (2, n)).astype(np.uint16)
+    events = EventArray(t, x, y, rng.integers(0, 2, n).astype(bool), Sensor(40, 40))
+    expected = reference(events, 2, tau_us, "exponential", None)
+    np.testing.assert_allclose(TimeSurface(2, tau_us)(events), expected, rtol=2**-23, atol=1e-38)
+
+
 @given(events=event_arrays(), step=steps)
 def test_values_are_between_zero_and_one(events: EventArray, step: TimeSurface) -> None:
     surfaces = step(events)
