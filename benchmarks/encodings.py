@@ -1,4 +1,4 @@
-"""How fast events become frames, next to the libraries that make the same frames.
+"""How fast events become frames, voxel grids and time surfaces, next to the libraries that make the same.
 
     python -m benchmarks.encodings [--events 400000] [--rounds 15] [--json FILE]
 
@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from benchmarks.grids import grid_encoders
 from benchmarks.peers import evlib_rvt_representation, spikingjelly_event_functions
 from benchmarks.timing import medians_s, write_report
 from neurodata.encodings.bina_rep import BinaRep
@@ -109,15 +110,15 @@ PEERS = (("spikingjelly", spikingjelly_encoder), ("tonic", tonic_encoder), ("evl
 def measured(n_events: int, rounds: int) -> list[dict[str, Any]]:
     events = generated(n_events)
     rows = []
-    for frames in get_args(Frames):
-        candidates = encoders(events, frames)
+    groups = {f"frames by {frames}": encoders(events, frames) for frames in get_args(Frames)} | grid_encoders(events)
+    for group, candidates in groups.items():
         for call in candidates.values():
             call()
         seconds = medians_s(candidates, rounds)
         for name, median_s in seconds.items():
             rows.append(
                 {
-                    "frames by": frames,
+                    "representation": group,
                     "encoder": name,
                     "mev_per_s": n_events / median_s / 1e6,
                     "ours_is_times_faster": median_s / seconds["neurodata"],
@@ -133,9 +134,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = measured(options.events, options.rounds)
-    print(f"{'frames by':11}{'encoder':26}{'Mev/s':>8}{'ours is x faster':>18}")
+    print(f"{'representation':20}{'encoder':26}{'Mev/s':>8}{'ours is x faster':>18}")
     for row in rows:
-        print(f"{row['frames by']:11}{row['encoder']:26}{row['mev_per_s']:8.1f}{row['ours_is_times_faster']:18.2f}")
+        speed, ratio = row["mev_per_s"], row["ours_is_times_faster"]
+        print(f"{row['representation']:20}{row['encoder']:26}{speed:8.1f}{ratio:18.2f}")
     if options.json:
         write_report(options.json, rows, events=options.events, rounds=options.rounds)
 

@@ -53,3 +53,14 @@ def evlib_rvt_representation() -> Any:
         for name in [name for name in sys.modules if name.split(".")[0] == "evlib"]:
             del sys.modules[name]
         sys.modules.update(before)
+
+
+def spikingjelly_shd_functions() -> ModuleType:
+    """`spikingjelly.datasets.shd`, likewise: what its modules take from torchvision for downloads is not called."""
+    spikingjelly_event_functions()
+    taken = {"datasets": ["DatasetFolder"], "datasets.utils": ["check_integrity", "download_url", "extract_archive"]}
+    for name, parts in taken.items():
+        stub = ModuleType(f"torchvision.{name}")
+        vars(stub).update(dict.fromkeys(parts, object))
+        sys.modules.setdefault(stub.__name__, stub)
+    return import_module("spikingjelly.datasets.shd")

@@ -114,9 +114,13 @@ class Recipe:
                 sensor = step.sensor_after(sensor)
         spec = self.encoding.spec(sensor)
         if spec.has_variable_steps:
+            name = self.steps[-1][0]
+            if spec.axes[0] == "time":
+                what, way_out = "steps as a sample is long", "state T as well"
+            else:
+                what, way_out = "rows as a sample has entries", "end the steps with event_frame"
             raise RecipeError(
-                f"{self.name}: {self.steps[-1][0]} gives as many steps as a sample is long, and a dense store holds "
-                "samples of one shape: state T as well"
+                f"{self.name}: {name} gives as many {what}, and a dense store holds samples of one shape: {way_out}"
             )
         return spec
 

@@ -168,7 +168,7 @@ class DenseEncoding:
     def __call__(
         self, signal: EventArray, rng: np.random.Generator | None = None, tally: Tally | None = None
     ) -> NDArray[Any]:
-        """The array of these events, of the shape and type that `spec` tells; zeros when there are none."""
+        """The array of these events, of the shape and type that `spec` tells, also when there are none."""
         spec = self.spec(signal.sensor)
         n_steps = self.n_steps(signal) if spec.has_variable_steps else spec.shape[0]
         out = np.zeros((n_steps, *spec.shape[1:]), spec.dtype)

@@ -23,3 +23,9 @@ def evlib_rvt_representation() -> Any:
         return peers.evlib_rvt_representation()
     except ImportError as error:
         pytest.skip(str(error), allow_module_level=True)
+
+
+def spikingjelly_shd_functions() -> ModuleType:
+    """`spikingjelly.datasets.shd`; the module that asks is skipped where it is not installed."""
+    pytest.importorskip("spikingjelly", reason="needs the extra `test`")
+    return peers.spikingjelly_shd_functions()

@@ -146,6 +146,35 @@ STEPS = {
         ({"duration_us": 20_000, "n_bins": 3, "count_cutoff": 1, "bins_span": "events"}, "9c7efdffe5903b59"),
     ],
     ("timestamp_image", 1): [({"T": 1}, "4053364c3d06eb0d"), ({"T": 4, "split_by": "time"}, "df21042b7adcdb5e")],
+    ("time_surface", 1): [
+        ({"T": 5}, "fb06e9292903302c"),
+        ({"T": 5, "tau_us": 3000, "decay": "linear"}, "a07579a99b6a7551"),
+        ({"T": 3, "tau_us": 3000, "window_us": 10000}, "cc61ef575dba1faa"),
+    ],
+    ("tore", 1): [
+        ({"T": 1}, "09948f69c8f5c921"),
+        ({"T": 3, "k": 2, "window_us": 9000}, "49c0cc27eaf203a0"),
+    ],
+    ("est", 1): [
+        ({"T": 9}, "cccdd13d82d403ef"),
+    ],
+    ("hats", 1): [
+        ({}, "f76d371d3cd9ccd9"),
+        ({"cell": 3, "radius": 1, "tau_us": 5000, "window_us": 20000}, "a2191d4ff22228fe"),
+    ],
+    ("sparse", 1): [
+        ({"T": 5}, "5bff0562dbf8f080"),
+        ({"T": 5, "split_by": "time"}, "67d45f1bae8363bc"),
+    ],
+    ("spike_raster", 1): [
+        ({"bin_us": 10000, "T": 4, "neurons_per_bin": 5}, "7632f96d23a50875"),
+        ({"bin_us": 2000, "origin": "first-spike", "binary": True}, "806cc5e3a1f9f571"),
+        ({"bin_us": 2000, "origin": "first-spike", "binning": "spikingjelly-float16"}, "c102e9679f874a43"),
+    ],
+    ("voxel_grid", 1): [
+        ({"T": 5}, "5015bf9dd336e5d6"),
+        ({"T": 5, "per_polarity": True}, "4ef97f863213f047"),
+    ],
 }
 
 
