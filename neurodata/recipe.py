@@ -28,6 +28,7 @@ from neurodata.storage import canonical_json
 
 # The store format (docs/store-format.md): stores of another version are other stores.
 STORE_VERSION = 1
+LARGEST_SAMPLE_BYTES = 1 << 32
 Layout = Literal["dense"]
 Compression = Literal["none", "zstd"]
 # What a caller changes in a recipe: {"event_frame": {"T": 8}}.
@@ -88,8 +89,14 @@ class Recipe:
         return encoding
 
     def array(self) -> ArraySpec:
-        """Shape and type of one stored sample."""
-        return self.encoding.spec(self.dataset.sensor)
+        """Shape and type of one stored sample; RecipeError when it is too large to work with."""
+        spec = self.encoding.spec(self.dataset.sensor)
+        if spec.size_bytes > LARGEST_SAMPLE_BYTES:
+            raise RecipeError(
+                f"{self.name}: one sample of {spec.shape} takes {spec.size_bytes / 1e9:.1f} GB, more than "
+                f"{LARGEST_SAMPLE_BYTES / 1e9:.1f}: fewer time steps, or a smaller sensor"
+            )
+        return spec
 
     def encode(self, signal: Signal, tally: Tally | None = None) -> NDArray[Any]:
         """The array of one sample: all steps, one after the other; losses are added to the tally."""
