@@ -95,13 +95,14 @@ def _folder_facts(dataset: Dataset) -> dict[str, Any]:
     root = dataset.own_folder or Path()
     samples = dataset.samples(root)
     scheme = dataset.schemes(root, samples)[dataset.default_scheme]
+    n_of_class = Counter(ref.target for ref in samples)
     return {
         "name": dataset.name,
         "what": dataset.title,
         "sensor": str(dataset.sensor),
         "formats": dict(Counter(str(ref.format) for ref in samples)),
         "samples": {"train": len(scheme.train), "validation": len(scheme.validation), "test": len(scheme.test)},
-        "classes": dict(Counter(dataset.classes[ref.target] for ref in samples)),
+        "classes": {name: n_of_class[k] for k, name in enumerate(dataset.classes)},
         "groups": len({ref.group for ref in samples}),
     }
 
