@@ -39,15 +39,21 @@ def convert(
 
     neurodata convert shd_train.h5 first.npz --item 0
     """
+    import os
+
     import neurodata
     from neurodata.errors import StorageError
     from neurodata.storage import is_file
 
+    if os.path.lexists(out) and (out.is_symlink() or not is_file(out)):
+        raise StorageError(f"{out}: is no plain file; name one to write to")
     if is_file(out) and not force:
         raise StorageError(f"{out}: is there already; --force replaces it")
     found = _opened(source, format, parse_sensor(sensor), item)
     neurodata.write(found, out, format=to)
     note(_summary(found))
+    for finding, n in getattr(found, "findings", {}).items():
+        note(f"  not converted, or put right: {n:,} {finding}")
     print(out)
 
 

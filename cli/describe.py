@@ -23,14 +23,16 @@ def describe_file(path: Path, format: str | None, sensor: Sensor | None, item: s
     """Facts as JSON values, and lines of pictures (none for what is no recording of events)."""
     from neurodata import registry
     from neurodata.errors import UntoldSensorError
-    from neurodata.formats import CollectionFormat, SignalFormat, detect, open_collection, open_recording
+    from neurodata.formats import CollectionFormat, Format, SignalFormat, detect, open_collection, open_recording
     from neurodata.report import survey_recording
-    from neurodata.signals import Sensor
+    from neurodata.signals import Clip, Sensor
 
     found = detect(path) if format is None else registry.formats[format]
     facts: Facts = {"file": str(path), "format": found.name}
     if isinstance(found, SignalFormat):
-        return facts | {"holds": found.gives.__name__} | dict(found.describe(path)), []
+        facts |= {"holds": found.gives.__name__} | dict(found.describe(path))
+        # A clip is not decoded for this: it may take minutes.
+        return facts if found.gives is Clip else facts | {"findings": dict(found.read(path, None, None).findings)}, []
     if isinstance(found, CollectionFormat) and item is None:
         return facts | _collection_facts(open_collection(path, found.name, sensor), found.gives), []
     key = parse_item(item)
@@ -46,6 +48,8 @@ def describe_file(path: Path, format: str | None, sensor: Sensor | None, item: s
     # A character is twice as high as it is wide.
     rows = PICTURE_COLUMNS * recording.sensor.height // recording.sensor.width // 2
     survey = survey_recording(recording, columns=PICTURE_COLUMNS, rows=min(max(rows, 1), PICTURE_COLUMNS))
+    if isinstance(found, Format) and not found.tells_sensor and sensor is None:
+        untold = {"sensor": f"{recording.sensor}, the smallest usual one that holds these events: the file tells none"}
     return facts | _recording_facts(recording, survey) | untold, _pictures(recording, survey)
 
 
@@ -85,10 +89,14 @@ def _recording_facts(recording: Recording, survey: Survey) -> Facts:
         "duration_s": round(duration_s, 6),
         "events_per_s": round(n / duration_s) if duration_s else None,
         "on_fraction": round(survey.n_on / n, 4) if n else None,
-        "order": "times never go back" if n_late == 0 else f"{n_late} events stand after a later one; put in order",
+        "order": "no events"
+        if n == 0
+        else "times never go back"
+        if n_late == 0
+        else f"{n_late} events stand after a later one; put in order",
         "x_range": survey.x_range,
         "y_range": survey.y_range,
-        "active_pixels": round(survey.n_active_pixels / (sensor.width * sensor.height), 4),
+        "active_pixels": survey.n_active_pixels and round(survey.n_active_pixels / (sensor.width * sensor.height), 4),
         "busiest_pixel": busiest and {"x": busiest[0], "y": busiest[1], "events": busiest[2]},
         "findings": dict(recording.findings),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,10 +12,13 @@ from .describe import describe_file
 from .options import FormatOption, ItemOption, JsonOption, SensorOption, parse_sensor
 from .prepare import store_facts
 
+if TYPE_CHECKING:
+    from neurodata.datasets import Dataset
+
 
 def info(
     target: Annotated[
-        str, typer.Argument(help="A dataset, a file (recording, sound, clip, point cloud ...) or a store.")
+        str, typer.Argument(help="A dataset, folder:DIR, a file (recording, sound, clip ...) or a store.")
     ],
     format: FormatOption = None,
     sensor: SensorOption = None,
@@ -33,9 +36,12 @@ def info(
 
     neurodata info DvsGesture/user01_led.aedat
 
+    neurodata info folder:recordings
+
     neurodata info cache/stores/dvs-gesture/dvs-gesture-0123456789ab --json
     """
     from neurodata import registry
+    from neurodata.datasets import find_dataset, is_dataset
     from neurodata.errors import SourceNotFoundError
     from neurodata.storage import is_file, is_folder
 
@@ -43,6 +49,8 @@ def info(
     pictures: list[str] = []
     if target in registry.datasets:
         facts = _dataset_facts(target)
+    elif is_dataset(target):
+        facts = _folder_facts(find_dataset(target, format=format, sensor=parse_sensor(sensor)))
     elif is_folder(path):
         facts = _store_facts(path)
     elif is_file(path):
@@ -78,6 +86,24 @@ def _dataset_facts(name: str) -> dict[str, Any]:
         "licence": dataset.licence,
         "citation": dataset.citation,
         "homepage": dataset.homepage,
+    }
+
+
+def _folder_facts(dataset: Dataset) -> dict[str, Any]:
+    from collections import Counter
+
+    root = dataset.own_folder or Path()
+    samples = dataset.samples(root)
+    scheme = dataset.schemes(root, samples)[dataset.default_scheme]
+    n_of_class = Counter(ref.target for ref in samples)
+    return {
+        "name": dataset.name,
+        "what": dataset.title,
+        "sensor": str(dataset.sensor),
+        "formats": dict(Counter(str(ref.format) for ref in samples)),
+        "samples": {"train": len(scheme.train), "validation": len(scheme.validation), "test": len(scheme.test)},
+        "classes": {name: n_of_class[k] for k, name in enumerate(dataset.classes)},
+        "groups": len({ref.group for ref in samples}),
     }
 
 

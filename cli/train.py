@@ -87,7 +87,9 @@ def train(
     )
     folds = _parse_fold(fold)
     splits = {name: prepared.split(name, val=val, fold=folds) for name in ("train", "test")}
-    if val is not None:
+    store = splits["train"].store
+    # Without --val, the validation part that the dataset has, if it has one.
+    if val is not None or (folds is None and len(store.schemes[store.head.default_scheme].validation)):
         splits["validation"] = prepared.split("validation", val=val, fold=folds)
     training = splits["train"]
     note("\n".join(map(repr, splits.values())))

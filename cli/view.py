@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from neurodata.signals import EventArray
+    from neurodata.signals import EventArray, Sensor
+
+LARGEST_PICTURE_BYTES = 1 << 28
 
 
 def view(
     target: Annotated[str, typer.Argument(help="A dataset that was prepared, a store's folder, or a recording.")],
-    index: Annotated[int, typer.Option("--index", "-i", help="Which sample of the split.")] = 0,
+    index: Annotated[int, typer.Option("--index", "-i", help="Which sample of the split, or of a file of many.")] = 0,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     out: Annotated[
         Path | None,
@@ -62,12 +64,11 @@ def view(
 
     neurodata view DvsGesture/user01_led.aedat --T 32 --out recording.png
     """
-    import neurodata
     from neurodata.report import save_sample
     from neurodata.storage import is_file
 
     if is_file(Path(target)):
-        events = neurodata.open_recording(target, format=format, sensor=parse_sensor(sensor)).events()
+        events = _events(Path(target), format, parse_sensor(sensor), index)
         frames, title = _frames(events, T or 16, split_by or SplitBy.TIME, Path(target).name)
         name = Path(target).stem
     else:
@@ -86,8 +87,21 @@ def view(
     print(out)
 
 
+def _events(path: Path, format: str | None, sensor: Sensor | None, index: int) -> EventArray:
+    """Of a recording, or of sample `index` of a file of many."""
+    import neurodata
+    from neurodata import registry
+    from neurodata.formats import CollectionFormat, detect
+
+    found = detect(path) if format is None else registry.formats[format]
+    item = index if isinstance(found, CollectionFormat) else None
+    return neurodata.open_recording(path, found.name, sensor, item=item).events()
+
+
 def _frames(events: EventArray, T: int, split_by: SplitBy, name: str) -> tuple[NDArray[np.uint32], str]:
     from neurodata.encodings.event_frame import EventFrame
 
-    frames = EventFrame(T=T, split_by=split_by.value, dtype="uint32")(events)
-    return frames, f"{name}   {len(events):,} events   {events.duration_us / 1e6:.2f} s"
+    step = EventFrame(T=T, split_by=split_by.value, dtype="uint32")
+    if step.spec(events.sensor).size_bytes > LARGEST_PICTURE_BYTES:
+        raise typer.BadParameter(f"{T} frames of {events.sensor} are too many to draw: fewer with --T")
+    return step(events), f"{name}   {len(events):,} events   {events.duration_us / 1e6:.2f} s"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neurodata.api import open_store as open_store
     from neurodata.api import prepare as prepare
     from neurodata.errors import NeurodataError as NeurodataError
+    from neurodata.formats import Entry as Entry
     from neurodata.formats import open_collection as open_collection
     from neurodata.formats import open_recording as open_recording
     from neurodata.formats import read as read
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "neurodata.api": ("load", "open_store", "prepare"),
     "neurodata.errors": ("NeurodataError",),
-    "neurodata.formats": ("open_collection", "open_recording", "read", "write"),
+    "neurodata.formats": ("Entry", "open_collection", "open_recording", "read", "write"),
     "neurodata.loader": ("Loader", "Split", "Store"),
     "neurodata.signals": ("EventArray", "Sensor"),
 }

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # The store format (docs/store-format.md): stores of another version are other stores.
 STORE_VERSION = 1
+LARGEST_SAMPLE_BYTES = 1 << 32
 Layout = Literal["dense"]
 Compression = Literal["none", "zstd"]
 # What a caller changes in a recipe: {"event_frame": {"T": 8}}.
@@ -106,7 +107,7 @@ class Recipe:
         Raises
         ------
         RecipeError
-            When the number of steps depends on the sample.
+            When the number of steps depends on the sample, or a sample is too large to work with.
         """
         sensor = self.dataset.sensor
         for _, step in self.steps[:-1]:
@@ -121,6 +122,11 @@ class Recipe:
                 what, way_out = "rows as a sample has entries", "end the steps with event_frame"
             raise RecipeError(
                 f"{self.name}: {name} gives as many {what}, and a dense store holds samples of one shape: {way_out}"
+            )
+        if spec.size_bytes > LARGEST_SAMPLE_BYTES:
+            raise RecipeError(
+                f"{self.name}: one sample of {spec.shape} takes {spec.size_bytes / 1e9:.1f} GB, more than "
+                f"{LARGEST_SAMPLE_BYTES / 1e9:.1f}: fewer time steps, or a smaller sensor"
             )
         return spec
 

@@ -146,6 +146,8 @@ class Dataset(ABC):
     gives: type[Signal] = EventArray
     # Where its files lie, for a dataset that is a folder of somebody's own; None for published ones.
     own_folder: Path | None = None
+    # Whether recordings are read with the dataset's sensor, whatever they say; else one that tells another is an error.
+    imposes_sensor: bool = True
     # What becomes of a class when a transform changes what is seen ("flip_x", "reverse_time" ...): {index: index} of
     # those that change. A change that is not named is not known to leave classes what they are.
     label_maps: ClassVar[Mapping[str, Mapping[int, int]]] = {}
@@ -188,6 +190,10 @@ class Dataset(ABC):
     def readers(self) -> dict[str, Any] | list[dict[str, Any]]:
         """The formats that its samples are read by, and their versions: part of the identity of a store."""
         return {"name": self.format, "version": registry.formats[self.format].version}
+
+    def source_facts(self, root: Path, samples: Sequence[SampleRef]) -> object:
+        """What samples depend on besides the bytes of files, such as the names of folders: JSON values, or None."""
+        return None
 
     def label_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
         """The files besides the recordings that samples and schemes are read from."""

@@ -1,8 +1,8 @@
 """Anyone's own recordings as a dataset: `folder:DIR`, in any format of events that can be read.
 
 Sub-folders are classes (below train, validation and test where the folder has these), or a labels file says what is a
-sample. Files of many samples are taken apart. The format is found out from the first file of each extension, the
-sensor from the first recording; both can be stated.
+sample. Files of many samples are taken apart. Formats are found out file by file; the sensor is the one that all
+recordings tell. Both can be stated.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 from neurodata import registry
 from neurodata.datasets._contract import PARTITIONS, Dataset, Partition, SampleRef, Scheme
 from neurodata.datasets._folder_rows import Row, labelled_rows, ordered_classes, tree_rows
-from neurodata.errors import FormatError, RecipeError, SourceNotFoundError
-from neurodata.formats import AnyFormat, Collection, CollectionFormat, detect, open_collection, open_recording
+from neurodata.errors import FormatError, RecipeError, SourceNotFoundError, UntoldSensorError
+from neurodata.formats import Collection, CollectionFormat, detect, open_collection, open_recording, recognises
 from neurodata.signals import EventArray, Sensor
 from neurodata.storage import is_folder
 
@@ -31,10 +31,9 @@ class Folder(Dataset):
         CSV file with the columns path and label, and any of start_us, end_us, group, split and item; None:
         sub-folders are classes.
     format
-        Name of the recordings' format; without labels, only files with its extensions are taken. None: found out
-        from the first file of each extension.
+        Name of the recordings' format; without labels, only files with its extensions are taken. None: found out.
     sensor
-        Pixel grid of all recordings; None: that of the first one.
+        Pixel grid of all recordings; None: the one that all of them tell.
 
     Raises
     ------
@@ -57,19 +56,26 @@ class Folder(Dataset):
     def __init__(
         self, folder: Path, labels: Path | None = None, format: str | None = None, sensor: Sensor | None = None
     ) -> None:
+        folder = folder.expanduser()
         if not is_folder(folder):
             raise SourceNotFoundError(f"{folder}: no such folder, or no permission to enter it")
         self.own_folder = folder.absolute()
-        self.labels = None if labels is None else labels.absolute()
+        self.labels = None if labels is None else labels.expanduser().absolute()
         # Windows and shells are spared special characters: it becomes the name of a folder of stores.
         self.name = "folder-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in self.own_folder.name)
         self.title = f"recordings in {folder}"
-        self.stated_format = format
-        first_files = self._first_files()
-        self.formats = {suffix: self._format_of(path).name for suffix, path in first_files.items()}
-        self.format = next(iter(self.formats.values()))
-        self.sensor = sensor or _common_sensor(first_files, self.formats)
-        self.classes = ordered_classes(row.label or "" for row in self._rows())
+        rows = self._listed(format)
+        self._formats = self._found_out(rows, format)
+        self.formats = tuple(sorted(set(self._formats.values())))
+        self.format = self.formats[0]
+        self.imposes_sensor = sensor is not None
+        self.sensor = sensor or self._common_sensor()
+        self._rows = self._labelled(rows)
+        self.classes = ordered_classes(row.label or "" for row in self._rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a task needs to travel with: not the list of all samples."""
+        return {name: value for name, value in vars(self).items() if name not in ("_rows", "_formats")}
 
     @property
     def recipe(self) -> str:
@@ -81,11 +87,8 @@ class Folder(Dataset):
         return {"name": "folder", "version": self.version, "sensor": str(self.sensor)}
 
     def readers(self) -> list[dict[str, Any]]:
-        """Every format that is met, by extension."""
-        return [
-            {"extension": suffix, "name": name, "version": registry.formats[name].version}
-            for suffix, name in sorted(self.formats.items())
-        ]
+        """Every format that is met."""
+        return [{"name": name, "version": registry.formats[name].version} for name in self.formats]
 
     def find_root(self, folder: Path) -> Path:
         """The folder itself."""
@@ -103,87 +106,134 @@ class Folder(Dataset):
                 start_us=row.start_us,
                 stop_us=row.stop_us,
                 item=None if row.item is None else int(row.item),
-                format=self._name_of(row.path),
+                format=self._formats[row.path],
             )
-            for row in self._rows()
+            for row in self._rows
         ]
 
     def schemes(self, root: Path, samples: Sequence[SampleRef]) -> Mapping[str, Scheme]:
         """`folder`: the splits that labels or sub-folders name; without these, all samples are for training."""
-        rows = self._rows()
+        rows = self._rows
         keys = {part: tuple(row.key for row in rows if (row.split or "train") == part) for part in PARTITIONS}
         told = any(row.split for row in rows)
         description = "as labels or sub-folders say" if told else "all for training: carve with val= or fold="
         return {"folder": Scheme("folder", description, keys["train"], keys["validation"], keys["test"])}
 
-    def label_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
-        """The labels file, where there is one."""
-        return [] if self.labels is None else [self.labels]
+    def source_facts(self, root: Path, samples: Sequence[SampleRef]) -> list[Row]:
+        """Which samples there are, of what class, group and split: told by folders or labels, not by recordings."""
+        return self._rows
 
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """A folder of somebody's own has no twin."""
         raise RecipeError(f"{self.name}: a folder has no twin")
 
-    def _listed(self) -> list[Row]:
+    def _listed(self, format: str | None) -> list[Row]:
         assert self.own_folder is not None
         if self.labels is not None:
             return labelled_rows(self.labels, self.own_folder)
-        extensions = None if self.stated_format is None else registry.formats[self.stated_format].extensions
-        return tree_rows(self.own_folder, extensions)
-
-    def _first_files(self) -> dict[str, Path]:
-        """By extension, in lower case."""
-        assert self.own_folder is not None
-        first: dict[str, Path] = {}
-        for row in self._listed():
-            first.setdefault(Path(row.path).suffix.lower(), self.own_folder / row.path)
-        if not first:
-            wanted = "" if self.stated_format is None else f" of {self.stated_format}"
+        rows = tree_rows(self.own_folder, None if format is None else registry.formats[format].extensions)
+        if not rows:
+            wanted = "" if format is None else f" of {format}"
             raise SourceNotFoundError(f"{self.own_folder}: no recordings{wanted} below it")
-        return first
+        return rows
 
-    def _format_of(self, path: Path) -> AnyFormat:
-        try:
-            found: AnyFormat = detect(path) if self.stated_format is None else registry.formats[self.stated_format]
-        except FormatError as error:
-            raise FormatError(
-                f"{error}\nin a folder, --format NAME takes only the files with its extensions, and --labels FILE.csv "
-                "only those that it lists"
-            ) from error
-        if found.gives is not EventArray:
-            raise RecipeError(f"{path}: {found.name} holds a {found.gives.__name__}; only events can be prepared yet")
-        return found
+    def _found_out(self, rows: Sequence[Row], stated: str | None) -> dict[str, str]:
+        """The format of each file. Formats that were met before are asked first: they are few, and all are many."""
+        assert self.own_folder is not None
+        formats: dict[str, str] = {}
+        met: dict[str, None] = {}
+        for row in rows:
+            if row.path in formats:
+                continue
+            path = self.own_folder / row.path
+            known = [name for name in met if path.suffix.lower() in registry.formats[name].extensions]
+            name = stated or next((name for name in known if recognises(name, path)), None) or _detected(path)
+            if registry.formats[name].gives is not EventArray:
+                holds = registry.formats[name].gives.__name__
+                raise RecipeError(f"{path}: {name} holds a {holds}; only events can be prepared yet")
+            formats[row.path] = name
+            met.setdefault(name)
+        return formats
 
-    def _name_of(self, path: str) -> str:
-        return self.formats[Path(path).suffix.lower()]
+    def _common_sensor(self) -> Sensor:
+        """The sensor of the first file of each format, which has to be the same; preparing compares all others."""
+        assert self.own_folder is not None
+        sensors: dict[str, Sensor] = {}
+        first_of = {name: path for path, name in reversed(self._formats.items())}
+        for name, path in first_of.items():
+            sensors[path] = own_sensor(self.own_folder / path, name)
+        if len(set(sensors.values())) != 1:
+            found = ", ".join(f"{path} {sensor}" for path, sensor in sorted(sensors.items()))
+            raise FormatError(f"recordings of different sensors ({found}): state one that holds them all with --sensor")
+        return next(iter(sensors.values()))
 
-    def _rows(self) -> list[Row]:
+    def _labelled(self, listed: Sequence[Row]) -> list[Row]:
         """What is listed, with files of many samples taken apart and every label told."""
         rows: list[Row] = []
-        for row in self._listed():
-            if isinstance(registry.formats[self._name_of(row.path)], CollectionFormat):
-                rows += self._taken_apart(row)
+        collections: dict[str, Collection] = {}
+        for row in listed:
+            if isinstance(registry.formats[self._formats[row.path]], CollectionFormat):
+                if row.path not in collections:
+                    collections[row.path] = self._collection(row.path)
+                rows += _taken_apart(row, collections[row.path])
             elif row.item is not None:
                 raise FormatError(f"{self.labels}: {row.path} holds one recording, but its row names item {row.item}")
             else:
                 rows.append(row)
-        unlabelled = next((row for row in rows if row.label is None), None)
-        if unlabelled is not None:
-            raise FormatError(
-                f"{self.own_folder}: {unlabelled.path} has no class: put recordings into sub-folders named by class, "
-                "or state a labels file (--labels)"
-            )
+        seen: set[str] = set()
+        for row in rows:
+            if row.key in seen:
+                raise FormatError(f"{self.labels or self.own_folder}: two rows name the sample {row.key}; take one out")
+            seen.add(row.key)
+            if row.label is None:
+                raise FormatError(
+                    f"{self.own_folder}: {row.path} has no class: put recordings into sub-folders named by class, "
+                    "or state a labels file (--labels)"
+                )
         return rows
 
-    def _taken_apart(self, row: Row) -> Iterator[Row]:
+    def _collection(self, path: str) -> Collection:
         assert self.own_folder is not None
-        path = self.own_folder / row.path
-        collection = open_collection(path, self._name_of(row.path), self.sensor)
-        wanted = range(len(collection.keys)) if row.item is None else [_item(path, collection, row.item)]
-        for k in wanted:
-            label = None if collection.labels is None else collection.classes[int(collection.labels[k])]
-            group = "" if collection.groups is None else collection.groups[k]
-            yield row._replace(label=row.label or label, group=row.group or group, item=str(k))
+        return open_collection(self.own_folder / path, self._formats[path], self.sensor)
+
+
+def _detected(path: Path) -> str:
+    try:
+        return detect(path).name
+    except FormatError as error:
+        first_line = str(error).partition("\n")[0].removesuffix(" Tried:")
+        raise FormatError(
+            f"{first_line}; in a folder, --format NAME takes only the files with its extensions, and --labels FILE.csv "
+            f"only those that it lists (`neurodata info {path.name}` says what was tried)"
+        ) from error
+
+
+def own_sensor(path: Path, format: str) -> Sensor:
+    """What a file says of its sensor.
+
+    Raises
+    ------
+    UntoldSensorError
+        When it says nothing, also where reading it alone would take the smallest usual one that holds its events.
+    """
+    found = registry.formats[format]
+    if isinstance(found, CollectionFormat):
+        told = open_collection(path, format).sensor
+    else:
+        told = open_recording(path, format).sensor if found.tells_sensor else None
+    if told is None:
+        raise UntoldSensorError(
+            f"{path}: {format} does not tell the sensor: state it with --sensor, as in --sensor 34x34"
+        )
+    return told
+
+
+def _taken_apart(row: Row, collection: Collection) -> Iterator[Row]:
+    wanted = range(len(collection.keys)) if row.item is None else [_item(collection.path, collection, row.item)]
+    for k in wanted:
+        label = None if collection.labels is None else collection.classes[int(collection.labels[k])]
+        group = "" if collection.groups is None else collection.groups[k]
+        yield row._replace(label=row.label or label, group=row.group or group, item=str(k))
 
 
 def _item(path: Path, collection: Collection, item: str) -> int:
@@ -192,19 +242,3 @@ def _item(path: Path, collection: Collection, item: str) -> int:
     if item.isdecimal() and int(item) < len(collection.keys):
         return int(item)
     raise FormatError(f"{path}: no sample {item!r} in it; there are {len(collection.keys)}")
-
-
-def _common_sensor(first_files: Mapping[str, Path], formats: Mapping[str, str]) -> Sensor:
-    """The sensor of the first file of each extension, which has to be the same."""
-    sensors: dict[Path, Sensor] = {}
-    for suffix, path in first_files.items():
-        if isinstance(registry.formats[formats[suffix]], CollectionFormat):
-            told = open_collection(path, formats[suffix]).sensor
-        else:
-            told = open_recording(path, formats[suffix]).sensor
-        if told is not None:
-            sensors[path] = told
-    if len(set(sensors.values())) != 1:
-        found = ", ".join(f"{path.name} {sensor}" for path, sensor in sensors.items())
-        raise FormatError(f"recordings of different sensors ({found}): state one that holds them all with --sensor")
-    return next(iter(sensors.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,11 @@ SPLIT_NAMES: dict[str, Partition] = {
     "test": "test",
     "testing": "test",
 }
+# What people put beside recordings.
+NO_RECORDINGS = {
+    ".md", ".rst", ".html", ".pdf", ".json", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".log", ".py", ".m", ".ipynb",
+    ".png", ".jpg", ".jpeg", ".gif", ".svg", ".bias", ".tmp_index",
+}  # fmt: skip
 TIME = re.compile(r"-?\d{1,18}", re.ASCII)  # 30,000 years, and fits int64
 
 
@@ -51,29 +57,60 @@ def _text(time_us: int | None) -> str:
 
 
 def tree_rows(folder: Path, extensions: Sequence[str] | None) -> list[Row]:
-    """One row a file below the folder, in the order of paths; hidden files and folders are left out.
+    """One row a file below the folder, in the order of paths.
 
-    Sub-folders are classes. Where all of them are named as splits (train, validation or val, test), those below
-    them are. Files directly in the folder (or in a split) have no label.
+    Sub-folders are classes. Where they are named as splits (train, validation or val, test), those below them are.
+    Files directly in the folder (or in a split) have no label. Hidden files and folders are left out, and so are
+    pages and pictures that people put beside recordings (NO_RECORDINGS).
 
     Parameters
     ----------
     extensions
         Files with one of these only; None: all.
+
+    Raises
+    ------
+    FormatError
+        When some sub-folders are named as splits and others are not.
     """
+    paths = [
+        path
+        for path in _files(folder)
+        if (path.suffix.lower() not in NO_RECORDINGS if extensions is None else path.suffix.lower() in extensions)
+    ]
+    tops = {path.parts[0] for path in paths if len(path.parts) > 1}
+    others = sorted(name for name in tops if name.lower() not in SPLIT_NAMES)
+    splits = sorted(tops.difference(others))
+    if splits and others:
+        raise FormatError(
+            f"{folder}: the folder {splits[0]} is named as a split, {others[0]} is not: classes stand either all below "
+            "splits or all at the top; move one, or state a labels file (--labels)"
+        )
     rows = []
-    tops = {child.name for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")}
-    has_splits = bool(tops) and all(name.lower() in SPLIT_NAMES for name in tops)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        parts = path.relative_to(folder).parts
-        if any(part.startswith(".") for part in parts):
-            continue
-        if extensions is not None and path.suffix.lower() not in extensions:
-            continue
-        split = SPLIT_NAMES[parts[0].lower()] if has_splits and len(parts) > 1 else None
-        above = parts[1:-1] if split else parts[:-1]
-        rows.append(Row("/".join(parts), above[0] if above else None, split=split))
+    for path in paths:
+        folders = path.parts[:-1]
+        split = SPLIT_NAMES[folders[0].lower()] if splits and folders else None
+        above = folders[1:] if split else folders
+        rows.append(Row(path.as_posix(), above[0] if above else None, split=split))
     return rows
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, relative to it, sorted; links are followed, except those that lead back up."""
+    found = []
+    seen = set()
+    for where, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
+        here = Path(where).resolve()
+        folders[:] = [name for name in folders if not name.startswith(".") and here not in seen]
+        if here in seen:
+            continue
+        seen.add(here)
+        found += [Path(where, name).relative_to(folder) for name in files if not name.startswith(".")]
+    return sorted(found, key=lambda path: path.as_posix())
+
+
+def _unreadable(error: OSError) -> None:
+    raise SourceNotFoundError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions")
 
 
 def labelled_rows(labels: Path, folder: Path) -> list[Row]:
@@ -87,6 +124,8 @@ def labelled_rows(labels: Path, folder: Path) -> list[Row]:
     FormatError
         When a row is damaged, stands twice, or points out of the folder; names file and line.
     """
+    if not is_file(labels):
+        raise SourceNotFoundError(f"{labels}: no such labels file")
     reader = csv.reader(read_lines(labels), skipinitialspace=True)
     rows: list[Row] = []
     lines_of: dict[str, int] = {}

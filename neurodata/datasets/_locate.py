@@ -142,13 +142,9 @@ def folder_id(dataset: Dataset, root: Path, samples: Sequence[SampleRef], progre
         progress("hash source files", done, len(paths), "files")
         if not is_file(path):
             raise SourceNotFoundError(f"{path} is missing, though the files of {dataset.name} name it")
-        entries.append((_name_below(root, path), path.stat().st_size, file_digest(path)))
-    return hashlib.sha256(canonical_json(entries)).hexdigest()
-
-
-def _name_below(root: Path, path: Path) -> str:
-    # A labels file may lie anywhere: where it lies is no part of the identity.
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+        entries.append((path.relative_to(root).as_posix(), path.stat().st_size, file_digest(path)))
+    facts = dataset.source_facts(root, samples)
+    return hashlib.sha256(canonical_json(entries if facts is None else [entries, facts])).hexdigest()
 
 
 def _archive_folder(dataset: Dataset, cache: Path) -> Path:

@@ -11,6 +11,7 @@ from neurodata.formats._contract import Recording as Recording
 from neurodata.formats._contract import SignalFormat as SignalFormat
 from neurodata.formats._contract import Stream as Stream
 from neurodata.formats._detect import detect as detect
+from neurodata.formats._detect import recognises as recognises
 from neurodata.formats._memory import MemoryRecording as MemoryRecording
 from neurodata.formats._verbs import open_collection as open_collection
 from neurodata.formats._verbs import open_recording as open_recording

@@ -111,7 +111,7 @@ class Decoding:
     counted: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class IndexedRecording(ABC):
     """A `Recording` on an index of blocks; pickles, and holds no file open."""
 
@@ -124,6 +124,10 @@ class IndexedRecording(ABC):
     states: NDArray[Any]  # [n_blocks]: what decoding goes on from as each block begins
     held: Columns | None  # all events, where that was asked for or the file is a single block
     sidecar: Path | None = field(default=None, kw_only=True)  # file that the index is from
+
+    def __repr__(self) -> str:
+        span = f"{self.start_us} to {self.stop_us} us"
+        return f"{type(self).__name__}({self.path}, {self.format}, {self.n_events} events on {self.sensor}, {span})"
 
     @abstractmethod
     def _opened(self) -> AbstractContextManager[Decode]:
@@ -244,7 +248,7 @@ class IndexedRecording(ABC):
         return changed(self.path)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlockRecording(IndexedRecording):
     """A recording whose blocks are bytes to decode."""
 

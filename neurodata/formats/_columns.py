@@ -49,7 +49,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ColumnRecording(IndexedRecording):
     """A recording on arrays; its blocks are stretches of them, `offset` being the first event."""
 
@@ -143,7 +143,9 @@ def _off_sensor(path: Path, reader: Reader, events: Columns, first: int, sensor:
 
 def not_told(path: Path) -> UntoldSensorError:
     """The error for a container that does not tell its sensor."""
-    return UntoldSensorError(f"{path}: the file does not tell its sensor: state it, as in sensor=Sensor(128, 128)")
+    return UntoldSensorError(
+        f"{path}: the file does not tell its sensor: state it, as in sensor=Sensor(128, 128) (--sensor 128x128)"
+    )
 
 
 def require_types(path: Path, types: dict[str, np.dtype[Any]]) -> None:

@@ -210,10 +210,13 @@ class Format(_Named):
         (events, path): writes the whole file, appearing under its name only when complete, and holds a
         bounded part of the events; None when the format cannot be written. Raises FormatError for events that
         the format cannot hold.
+    tells_sensor
+        False for containers that say nothing of it: reading one takes the smallest usual sensor that holds its events.
     """
 
     open: Open
     write: Callable[[Stream, Path], None] | None = None
+    tells_sensor: bool = True
 
     @property
     def gives(self) -> type[EventArray]:

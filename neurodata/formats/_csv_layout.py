@@ -12,6 +12,7 @@ from neurodata.signals import Sensor
 
 HEAD_BYTES = 1 << 16
 SAMPLE_ROWS = 1000
+SLOWEST_RATE_HZ = 100  # of a camera that sees anything
 LARGEST_POWER = 40  # of ten, beyond any number of an event
 
 ROLES = "txyp"
@@ -190,10 +191,10 @@ def _fits(order: tuple[str, ...], columns: Sequence[Sequence[Decimal]]) -> bool:
 def _units(t: Sequence[Decimal]) -> list[str]:
     """Units that times can be in.
 
-    No event camera's clock is finer than 1 us: times with more than three decimals are seconds, unless they
-    are so large (from 1e5 on) that the decimals may be those of another unit.
+    No event camera's clock is finer than 1 us: times with more than three decimals are seconds, unless they are so
+    large (from 1e5 on), or the events then so few a second, that the decimals may be those of another unit.
     """
     n_decimals = max((-int(value.normalize().as_tuple().exponent) for value in t), default=0)
-    if n_decimals > 3 and max(map(abs, t)) < 100_000:
+    if n_decimals > 3 and max(map(abs, t)) < 100_000 and len(t) >= SLOWEST_RATE_HZ * (max(t) - min(t)):
         return ["s"]
     return ["s", "ms", "us"] if n_decimals > 0 else ["us", "ms", "ns"]

@@ -39,6 +39,12 @@ def detect(path: str | Path) -> AnyFormat:
     return possible[0] if len(possible) == 1 else likely[0]
 
 
+def recognises(name: str, path: Path) -> bool:
+    """Whether a file can be of this format, by its content."""
+    with RecordingFile(path) as file:
+        return named(name).sniff(file.read(HEAD_BYTES), path) is None
+
+
 def named(name: str) -> AnyFormat:
     """The format of that name; UnknownNameError when there is none."""
     found: AnyFormat = registry.formats[name]
@@ -61,8 +67,12 @@ def to_write(path: Path, fits: Callable[[AnyFormat], bool]) -> AnyFormat:
     writable = [candidate for candidate in all_formats() if candidate.write is not None and fits(candidate)]
     fitting = [candidate for candidate in writable if path.suffix.lower() in candidate.extensions]
     if len(fitting) != 1:
-        found = f"can be {named_list(fitting)}" if fitting else f"extension {path.suffix!r} is of no format"
-        raise FormatError(f"{path}: {found}; written are {named_list(writable)}: state one with format=")
+        found = (
+            f"can be {named_list(fitting)}"
+            if fitting
+            else f"extension {path.suffix!r} is of no format that is written and holds this"
+        )
+        raise FormatError(f"{path}: {found}; written are {named_list(writable)}: state one (format=, --to)")
     return fitting[0]
 
 

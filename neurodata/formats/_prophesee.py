@@ -132,7 +132,9 @@ def open_words(
 def stated_sensor(path: Path, header: Header) -> Sensor:
     """The header's sensor; UntoldSensorError when it names none."""
     if (sensor := header.sensor) is None:
-        raise UntoldSensorError(f"{path}: the header names no size; state the sensor, as in sensor=Sensor(1280, 720)")
+        raise UntoldSensorError(
+            f"{path}: the header names no size; state the sensor, as in sensor=Sensor(1280, 720) (--sensor 1280x720)"
+        )
     return sensor
 
 

@@ -111,7 +111,7 @@ class Bag(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BagRecording(IndexedRecording):
     """A `Recording` on the messages of one topic; its blocks are stretches of the bag."""
 

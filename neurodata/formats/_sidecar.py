@@ -174,6 +174,8 @@ def _keep(place: Path, subject: Mapping[str, object], index: Index) -> None:
         }
     )
     body = len(head).to_bytes(4, "little") + head + index.blocks.tobytes() + index.states.tobytes()
+    if len(body) > MOST_BYTES:
+        return
     with suppress(OSError):
         write_bytes(place, MAGIC + sha256(body).digest() + body)
         _remove_oldest(place.parent)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 from neurodata.errors import FormatError, UnknownNameError
-from neurodata.formats._contract import AnyFormat, Collection, CollectionFormat, Format, Reading, Recording, Stream
+from neurodata.formats._contract import (
+    AnyFormat,
+    Collection,
+    CollectionFormat,
+    Entry,
+    Format,
+    Reading,
+    Recording,
+    Stream,
+)
 from neurodata.formats._detect import all_formats, detect, named, named_list, to_write
 from neurodata.formats._memory import MemoryRecording
 from neurodata.signals import EventArray, Sensor, Signal
@@ -96,14 +106,15 @@ def read(
     return found.read(path, start_us, stop_us).signal
 
 
-def write(signal: Signal | Stream, path: str | Path, format: str | None = None) -> None:
-    """Write a signal to a file, which appears under its name only when it is complete.
+def write(signal: Signal | Stream | Sequence[Entry], path: str | Path, format: str | None = None) -> None:
+    """Write a signal, or many samples, to a file, which appears under its name only when it is complete.
 
     Parameters
     ----------
     signal
         What to write. A `Recording` is written as events are read from it, of any size in bounded memory; its own
-        file may be the one that is replaced.
+        file may be the one that is replaced. A list of `Entry(signal, label, group)` makes a file of many samples
+        (SHD, ModelNet40).
     path
         The file; an existing one is replaced.
     format
@@ -121,17 +132,16 @@ def write(signal: Signal | Stream, path: str | Path, format: str | None = None) 
         When there is no format of that name.
     """
     path = Path(path)
-    kind = EventArray if isinstance(signal, Stream) else type(signal)
+    is_many = isinstance(signal, list | tuple)
+    first = next(iter(signal)).signal if is_many and signal else signal  # type: ignore[arg-type]
+    kind = EventArray if isinstance(first, Stream) else type(first)
 
     def fits(candidate: AnyFormat) -> bool:
-        return candidate.gives is kind and not isinstance(candidate, CollectionFormat)
+        return candidate.gives is kind and isinstance(candidate, CollectionFormat) == is_many
 
     chosen = to_write(path, fits) if format is None else named(format)
-    if isinstance(chosen, CollectionFormat):
-        raise FormatError(
-            f"{path}: {chosen.name} holds many samples: "
-            f"registry.formats[{chosen.name!r}].write takes a list of Entry(signal, label, group)"
-        )
+    if isinstance(chosen, CollectionFormat) and not is_many:
+        raise FormatError(f"{path}: {chosen.name} holds many samples: give a list of Entry(signal, label, group)")
     if chosen.write is None or not fits(chosen):
         what = "can be read only" if chosen.write is None else f"holds {chosen.gives.__name__}, not {kind.__name__}"
         raise FormatError(f"{path}: {chosen.name} {what}; written are {named_list(_writable(kind))}")

@@ -164,4 +164,5 @@ FORMAT = Format(
     sniff=sniff,
     open=open_file,
     write=write_file,
+    tells_sensor=False,
 )

@@ -152,4 +152,5 @@ FORMAT = Format(
     sniff=sniff,
     open=open_file,
     write=write_file,
+    tells_sensor=False,
 )

@@ -91,7 +91,7 @@ def _opened(path: Path, name: str, found: Head, layout: Layout, sensor: Sensor |
     sensor = sensor or found.sensor
     if sensor is None:
         raise UntoldSensorError(
-            f"{path}: the text does not tell its sensor: state it, as in sensor=Sensor(240, 180), "
+            f"{path}: the text does not tell its sensor: state it, as in sensor=Sensor(240, 180) (--sensor 240x180), "
             "or put a line '# sensor: 240x180' first"
         )
     return open_blocks(path, name, decoding(layout), found.n_bytes, [sensor], keep)

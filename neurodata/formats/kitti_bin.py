@@ -52,6 +52,9 @@ def sniff(head: bytes, path: Path) -> str | None:
         return "more than one number of a hundred is below a micrometre"
     if len(points) > 1 and (points == points[0]).all():
         return "all points are the same"
+    has_fractions = (points[:, :3] != np.rint(points[:, :3])).any(axis=0)
+    if len(points) >= FEWEST_POINTS and np.count_nonzero(has_fractions) < 2:
+        return "two of the first three columns are whole, as those of events are"
     return None
 
 

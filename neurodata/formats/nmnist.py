@@ -221,4 +221,5 @@ FORMAT = Format(
     sniff=sniff,
     open=open_file,
     write=write_file,
+    tells_sensor=False,
 )

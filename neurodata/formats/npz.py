@@ -156,8 +156,10 @@ def write_file(events: Stream, path: Path) -> None:
     Raises
     ------
     FormatError
-        When a time is negative: SpikingJelly's recordings have none.
+        When a time is negative: SpikingJelly's recordings have none; or the file is named .npy.
     """
+    if path.suffix.lower() == ".npy":
+        raise FormatError(f"{path}: events are written as four arrays, in .npz: name it so")
     require_times(events, path, "npz of events")
     grid = np.array([events.sensor.width, events.sensor.height, events.sensor.polarities])
     members = {

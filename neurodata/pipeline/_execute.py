@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from neurodata import registry
 from neurodata.datasets import SampleRef
-from neurodata.errors import EncodingError, StorageError
+from neurodata.errors import EncodingError, FormatError, StorageError
 from neurodata.formats import Format, Recording, open_collection
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
@@ -158,14 +158,20 @@ class _ShardEncoder:
             if of_file[0].item is None:
                 recording = self._open(name, of_file[0])
                 for ref in of_file:
-                    yield self._encode(ref, recording.events(ref.start_us, ref.stop_us), recording.stop_us)
+                    events = recording.events(ref.start_us, ref.stop_us)
+                    yield self._encode(ref, events, (recording.start_us, recording.stop_us))
             else:
                 yield from self._items(name, of_file)
 
     def _open(self, name: str, ref: SampleRef) -> Recording:
         dataset = self.task.recipe.dataset
         format: Format = registry.formats[ref.format or dataset.format]
-        recording = format.open(self.task.root / name, dataset.sensor)
+        recording = format.open(self.task.root / name, dataset.sensor if dataset.imposes_sensor else None)
+        if recording.sensor != dataset.sensor:
+            raise FormatError(
+                f"{recording.path}: its sensor is {recording.sensor}, that of {dataset.name} is {dataset.sensor}: "
+                "take it out, or state one that holds all recordings with --sensor"
+            )
         if name in self.task.first_seen:
             self.notes.update(recording.findings)
         return recording
@@ -177,10 +183,23 @@ class _ShardEncoder:
             reading = collection.read(cast(int, ref.item))
             events = cast(EventArray, reading.signal)
             self.notes.update(reading.findings)
-            yield self._encode(ref, events.between(ref.start_us, ref.stop_us), events.stop_us)
+            part = events.between(ref.start_us, ref.stop_us)
+            yield self._encode(ref, part, (events.start_us, events.stop_us))
 
-    def _encode(self, ref: SampleRef, events: EventArray, recording_stop_us: int) -> EncodedSample:
-        if ref.stop_us is not None and ref.stop_us > recording_stop_us:
+    def _require_inside(self, ref: SampleRef, start_us: int, stop_us: int) -> None:
+        """An interval of somebody's own that misses the whole recording is a mistake, such as another clock."""
+        is_before = ref.stop_us is not None and ref.stop_us <= start_us
+        is_after = ref.start_us is not None and ref.start_us >= stop_us
+        if start_us < stop_us and (is_before or is_after):
+            raise FormatError(
+                f"{self.task.root / ref.recording}: sample {ref.key} lies outside the recording, which reaches from "
+                f"{start_us} to {stop_us} us on its own clock: correct start_us and end_us of the labels"
+            )
+
+    def _encode(self, ref: SampleRef, events: EventArray, recording_us: tuple[int, int]) -> EncodedSample:
+        if len(events) == 0 and self.task.recipe.dataset.own_folder is not None:
+            self._require_inside(ref, *recording_us)
+        if ref.stop_us is not None and ref.stop_us > recording_us[1]:
             self.notes["clipped at the end of the recording"] += 1
         if len(events) == 0:
             self.notes["samples without events"] += 1

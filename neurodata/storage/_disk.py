@@ -9,7 +9,7 @@ from pathlib import Path
 
 from neurodata.errors import StorageError
 
-_ELSEWHERE = "choose another place with --cache or $NEURODATA_CACHE"
+_ELSEWHERE = "choose another place (of the cache: with --cache or $NEURODATA_CACHE)"
 _REASONS = {
     errno.ENOENT: "no such file or folder",
     errno.EACCES: f"permission denied; {_ELSEWHERE}, or ask the owner of the folder",

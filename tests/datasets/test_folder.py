@@ -147,8 +147,10 @@ def test_damaged_labels_are_named_by_line(mine: Path, tmp_path: Path, text: str,
 
 
 def test_what_is_no_recording_is_refused_with_the_ways_out(mine: Path) -> None:
-    (mine / "2" / "notes.md").write_text("read me\n")
-    with pytest.raises(FormatError, match=r"(?s)notes\.md: no format recognises it.*--format NAME.*--labels FILE"):
+    (mine / "2" / "README.md").write_text("pages and pictures beside recordings are left alone\n")
+    assert len(find_dataset(f"folder:{mine}").samples(mine)) == 6
+    (mine / "2" / "notes").write_text("read me\n")
+    with pytest.raises(FormatError, match=r"notes: no format recognises it.*--format NAME.*--labels FILE"):
         find_dataset(f"folder:{mine}")
     assert [ref.key for ref in find_dataset(f"folder:{mine}", format="dat").samples(mine)] == ["10/deep/d.dat"]
 
@@ -162,7 +164,9 @@ def test_recordings_without_a_class_are_refused(mine: Path) -> None:
 def test_the_sensor_is_the_common_one_or_stated(mine: Path) -> None:
     wide = EventArray.empty(Sensor(40, 16))
     neurodata.write(wide, mine / "2/wide.aedat4")
-    with pytest.raises(FormatError, match=r"different sensors \(.*b\.csv 20x16x2, wide\.aedat4 40x16x2\).*--sensor"):
+    with pytest.raises(
+        FormatError, match=r"different sensors \(.*2/b\.csv 20x16x2, 2/wide\.aedat4 40x16x2\).*--sensor"
+    ):
         find_dataset(f"folder:{mine}")
     assert find_dataset(f"folder:{mine}", sensor=Sensor(40, 16)).sensor == Sensor(40, 16)
     with pytest.raises(FormatError, match="lies off the sensor 10x10x2"):
@@ -187,3 +191,83 @@ def test_a_damaged_recording_is_named(mine: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(FormatError, match=r"d\.dat: byte \d+"):
         neurodata.prepare(f"folder:{mine}", T=2)
+
+
+def test_formats_may_be_mixed_under_one_extension(tmp_path: Path) -> None:
+    write_tree(tmp_path / "mine", "a/1.es", "b/2.es")
+    neurodata.write(events(5), tmp_path / "mine/a/3.es", format="evt2")
+    store = neurodata.prepare(f"folder:{tmp_path / 'mine'}", T=2)
+    assert store.counts.read == 600
+
+
+def test_every_recording_has_the_common_sensor(tmp_path: Path) -> None:
+    write_tree(tmp_path / "mine", "a/1.es", "a/2.es")
+    neurodata.write(EventArray.empty(Sensor(9, 9)), tmp_path / "mine/b/3.es")
+    with pytest.raises(FormatError, match=r"3\.es: its sensor is 9x9x2, that of folder-mine is 20x16x2"):
+        neurodata.prepare(f"folder:{tmp_path / 'mine'}", T=2)
+    assert len(neurodata.prepare(f"folder:{tmp_path / 'mine'}", T=2, sensor=SENSOR)) == 3
+
+
+def test_a_container_that_tells_no_sensor_needs_it_stated(tmp_path: Path) -> None:
+    write_tree(tmp_path / "mine", "a/1.bin", "b/2.bin")
+    with pytest.raises(FormatError, match=r"nmnist does not tell the sensor: state it with --sensor"):
+        find_dataset(f"folder:{tmp_path / 'mine'}")
+    assert find_dataset(f"folder:{tmp_path / 'mine'}", sensor=SENSOR).classes == ("a", "b")
+
+
+def test_folders_of_splits_and_of_classes_do_not_mix(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "mine", "train/x/1.es", "test/x/2.es")
+    (root / "meta").mkdir()
+    assert find_dataset(f"folder:{root}").classes == ("x",)  # an empty folder is nothing
+    write_tree(root, "meta/3.es")
+    with pytest.raises(FormatError, match="the folder test is named as a split, meta is not"):
+        find_dataset(f"folder:{root}")
+
+
+def test_links_are_followed_but_not_round_in_circles(mine: Path, tmp_path: Path) -> None:
+    write_tree(tmp_path / "elsewhere", "z.es")
+    (mine / "7").symlink_to(tmp_path / "elsewhere")
+    (mine / "2" / "up").symlink_to(mine)
+    found = find_dataset(f"folder:{mine}")
+    assert found.classes == ("2", "7", "10")
+    assert len(found.samples(mine)) == 7
+
+
+def test_moving_a_recording_to_another_class_makes_another_store(mine: Path) -> None:
+    first = neurodata.prepare(f"folder:{mine}", T=2)
+    neurodata.write(neurodata.read(mine / "2/a.es"), mine / "10/a.es")
+    (mine / "2/a.es").unlink()
+    assert neurodata.prepare(f"folder:{mine}", T=2).path != first.path
+
+
+def test_the_same_labels_in_another_file_make_the_same_store(mine: Path, tmp_path: Path) -> None:
+    first = neurodata.prepare(f"folder:{mine}", T=2, labels=labels_file(tmp_path, "path,label\n2/a.es,x\n2/b.csv,y\n"))
+    other = labels_file(tmp_path, "label,path\nx,2/a.es\ny,2/b.csv\n").rename(tmp_path / "other.csv")
+    assert neurodata.prepare(f"folder:{mine}", T=2, labels=other).path == first.path
+
+
+def test_an_interval_outside_the_recording_is_refused(mine: Path, tmp_path: Path) -> None:
+    labels = labels_file(tmp_path, "path,label,start_us,end_us\n2/a.es,x,900000,950000\n")
+    with pytest.raises(
+        FormatError, match=r"2/a\.es:900000-950000 lies outside the recording, which reaches from \d+ to"
+    ):
+        neurodata.prepare(f"folder:{mine}", T=2, labels=labels)
+
+
+def test_a_file_of_many_samples_is_taken_apart(tmp_path: Path) -> None:
+    trains = [
+        EventArray(
+            np.arange(5) * 1000, np.full(5, k, np.uint16), np.zeros(5, np.uint16), np.ones(5, bool), Sensor(700, 1, 1)
+        )
+        for k in range(4)
+    ]
+    entries = [neurodata.Entry(train, k % 2, f"speaker{k}") for k, train in enumerate(trains)]
+    neurodata.write(entries, tmp_path / "mine" / "spikes.h5", format="shd_h5")
+    store = neurodata.prepare(f"folder:{tmp_path / 'mine'}", T=2)
+    assert store.head.classes == ("0", "1")
+    assert sorted(zip(store.table.keys, store.table.targets.tolist(), store.table.groups, strict=True)) == [
+        (f"spikes.h5#{k}", k % 2, f"speaker{k}") for k in range(4)
+    ]
+    twice = labels_file(tmp_path, "path,label,item\nspikes.h5,a,0\nspikes.h5,b,\n")
+    with pytest.raises(FormatError, match=r"two rows name the sample spikes\.h5#0"):
+        find_dataset(f"folder:{tmp_path / 'mine'}", labels=twice)

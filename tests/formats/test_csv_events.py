@@ -272,3 +272,10 @@ def test_numbers_are_written_in_ascii_digits_alone(tmp_path: Path, number: str) 
     (tmp_path / "a.csv").write_text(f"t[us],x,y,p\n5,{number},2,1\n", "utf-8")
     with pytest.raises(FormatError, match=r"a\.csv: byte"):
         read(tmp_path / "a.csv", format="csv_events", sensor=Sensor(20, 20))
+
+
+def test_decimals_of_slow_events_are_not_taken_for_seconds(tmp_path: Path) -> None:
+    rows = "".join(f"{k * 6.0015:.6f} {k % 20} {k % 7} {k % 2}\n" for k in range(500))  # 3 s in ms
+    (tmp_path / "a.txt").write_text(rows)
+    with pytest.raises(FormatError, match=r"the columns can be 't\[s\] x y p', 't\[ms\] x y p'"):
+        read(tmp_path / "a.txt", sensor=Sensor(20, 20))

@@ -96,7 +96,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_writing_needs_a_format_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events = EventArray.empty(SENSOR)
-    with pytest.raises(FormatError, match=r"extension '\.mp4' is of no format; written are .*aedat31 \(\.aedat\)"):
+    with pytest.raises(
+        FormatError,
+        match=r"extension '\.mp4' is of no format that is written and holds this; written are .*aedat31 \(\.aedat\)",
+    ):
         write(events, tmp_path / "a.mp4")
     monkeypatch.setattr(_verbs, "named", lambda name: replace(registry.formats["nmnist"], write=None))
     with pytest.raises(FormatError, match="nmnist can be read only"):

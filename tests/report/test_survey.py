@@ -52,3 +52,10 @@ def test_bins_are_equal_parts_of_the_time_and_of_the_sensor() -> None:
     survey = survey_recording(events, n_bins=4, columns=2, rows=2)
     assert survey.rate.tolist() == [2, 2, 0, 1]
     assert survey.picture.tolist() == [[2, 0], [0, 3]]
+
+
+def test_a_huge_sensor_takes_no_memory_for_its_pixels() -> None:
+    far = np.array([65535], np.uint16)
+    survey = survey_recording(EventArray(np.array([5]), far, far, np.ones(1, bool), Sensor(65536, 65536)))
+    assert (survey.x_range, survey.n_active_pixels, survey.busiest_pixel) == ((65535, 65535), None, None)
+    assert survey.picture.sum() == survey.picture[-1, -1] == 1
