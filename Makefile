@@ -35,6 +35,8 @@ wheel-check: $(VENV)/.test  ## build the wheel, install it away from the checkou
 benchmarks: $(VENV)/.test  ## measured ratios against other libraries
 	$(BIN)/python -m benchmarks.formats
 	$(BIN)/python -m benchmarks.encodings
+	$(BIN)/python -m benchmarks.transforms
+	$(BIN)/python -m benchmarks.augment
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

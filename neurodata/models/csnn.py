@@ -1,7 +1,7 @@
 """CSNN: a small convolutional network of leaky integrate-and-fire neurons, for event frames and little data.
 
     counts [T, B, C, H, W]
-      -> sum-pool to at most `max_side` pixels -> log(1 + count)
+      -> sum-pool to at most `max_side` pixels -> log(1 + |count|), signed
       -> the frame beside its slow copies (leaky traces, `tau_syn`) -> batch norm
       -> conv 5x5 / 2 -> batch norm -> LIF
       -> conv 3x3 / 2 -> batch norm -> LIF
@@ -170,7 +170,10 @@ class CSNN(nn.Module):
         frames = counts.flatten(0, 1)
         if self.pooling > 1:
             frames = avg_pool2d(frames, self.pooling, ceil_mode=True, divisor_override=1)
-        frames = frames.log1p().view(*counts.shape[:3], *frames.shape[2:])  # [T, B, C, h, w]
+        # Signed inputs, such as voxel grids, keep their sign.
+        frames = torch.copysign(frames.abs().log1p(), frames).view(
+            *counts.shape[:3], *frames.shape[2:]
+        )  # [T, B, C, h, w]
         slow = [torch.stack(trace(frames)) for trace in self.traces]
         return _each_step(self.scale, torch.cat([frames, *slow], dim=2))
 

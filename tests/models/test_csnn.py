@@ -58,6 +58,16 @@ def test_pooling_adds_counts_up_and_keeps_incomplete_windows() -> None:
     torch.testing.assert_close(pooled, sums.log1p())
 
 
+def test_signed_inputs_keep_their_sign() -> None:
+    network = build((2, 1, 8, 8), 3, **TINY)
+    frames = torch.full((2, 1, 1, 8, 8), -5.0)
+    frames[..., 0] = 5.0
+    network.scale = torch.nn.Identity()
+    current = network._input(frames)[:, :, :1]
+    assert torch.equal(current[..., 0], torch.full_like(current[..., 0], 6.0).log())
+    assert torch.equal(current[..., 1], -current[..., 0])
+
+
 def test_traces_are_leaky_means_of_the_past() -> None:
     network = build((3, 1, 1, 1), 2, tau_syn=(2.0,), seed=0, **TINY).eval()
     frames = torch.expm1(torch.tensor([8.0, 0.0, 4.0])).view(3, 1, 1, 1, 1)
