@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,23 +50,29 @@ def convert(
         raise StorageError(f"{out}: is no plain file; name one to write to")
     if is_file(out) and not force:
         raise StorageError(f"{out}: is there already; --force replaces it")
-    found = _opened(source, format, parse_sensor(sensor), item)
+    found, findings = _opened(source, format, parse_sensor(sensor), item)
     neurodata.write(found, out, format=to)
     note(_summary(found))
-    for finding, n in getattr(found, "findings", {}).items():
+    for finding, n in findings.items():
         note(f"  not converted, or put right: {n:,} {finding}")
     print(out)
 
 
-def _opened(path: Path, format: str | None, sensor: Sensor | None, item: str | None) -> Signal | Stream:
+def _opened(
+    path: Path, format: str | None, sensor: Sensor | None, item: str | None
+) -> tuple[Signal | Stream, Counter[str]]:
+    """A recording that is not read yet, or another signal; and what was put right or left out."""
     import neurodata
     from neurodata import registry
     from neurodata.formats import detect
     from neurodata.signals import EventArray
 
     chosen = detect(path) if format is None else registry.formats[format]
-    opened = neurodata.open_recording if chosen.gives is EventArray else neurodata.read
-    return opened(path, chosen.name, sensor, item=parse_item(item))
+    if chosen.gives is EventArray:
+        recording = neurodata.open_recording(path, chosen.name, sensor, item=parse_item(item))
+        return recording, recording.findings
+    findings: Counter[str] = Counter()
+    return neurodata.read(path, chosen.name, sensor, item=parse_item(item), findings=findings), findings
 
 
 def _summary(found: Signal | Stream) -> str:

@@ -77,6 +77,7 @@ def read(
     item: Item | None = None,
     start_us: int | None = None,
     stop_us: int | None = None,
+    findings: Counter[str] | None = None,
 ) -> Signal:
     """The signal of a file: events in time order, a waveform, a clip, a point cloud, spike counts.
 
@@ -84,6 +85,8 @@ def read(
     ----------
     start_us, stop_us
         Only what lies in start_us <= t < stop_us, on the recording's clock.
+    findings
+        What was put right or left out is added to it, by reason: `findings=Counter()`.
     path, format, sensor, item
         As for `open_recording`.
 
@@ -96,14 +99,19 @@ def read(
     found = _format_of(path, format)
     if isinstance(found, Format) or found.gives is EventArray:
         keep = start_us is None and stop_us is None
-        return _open(path, found.name, sensor, item, keep).events(start_us, stop_us)
-    if isinstance(found, CollectionFormat):
+        recording = _open(path, found.name, sensor, item, keep)
+        reading = Reading(recording.events(start_us, stop_us), recording.findings)
+    elif isinstance(found, CollectionFormat):
         if (start_us, stop_us) != (None, None):
             raise FormatError(f"{path}: a sample of {found.name} has no time to cut: leave start_us and stop_us out")
-        return _read_item(found.open(path, sensor), item).signal
-    if item is not None:
+        reading = _read_item(found.open(path, sensor), item)
+    elif item is not None:
         raise _one_only(path, found)
-    return found.read(path, start_us, stop_us).signal
+    else:
+        reading = found.read(path, start_us, stop_us)
+    if findings is not None:
+        findings.update(reading.findings)
+    return reading.signal
 
 
 def write(signal: Signal | Stream | Sequence[Entry], path: str | Path, format: str | None = None) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError, UnknownNameError
 from neurodata.formats import _detect, _verbs, open_recording, read, write
-from neurodata.signals import EventArray
+from neurodata.signals import EventArray, Waveform
 from tests.formats.contract import SENSOR, recorded
 
 
@@ -105,3 +106,17 @@ def test_writing_needs_a_format_that_can_be_written(tmp_path: Path, monkeypatch:
     with pytest.raises(FormatError, match="nmnist can be read only"):
         write(events, tmp_path / "a.bin", format="nmnist")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_adds_what_was_put_right_to_the_findings_asked_for(tmp_path: Path) -> None:
+    events = recorded(50)
+    np.savez(tmp_path / "a.npz", t=events.t[::-1], x=events.x, y=events.y, p=events.p)
+    findings = Counter(late=1)
+    read(tmp_path / "a.npz", sensor=SENSOR, findings=findings)
+    assert findings["late"] > 10
+    sound = tmp_path / "a.wav"
+    write(Waveform(np.zeros(100, np.float32), 8000.0), sound)
+    sound.write_bytes(sound.read_bytes()[:-20])
+    findings = Counter()
+    read(sound, findings=findings)
+    assert findings == {"missing frames": 10}
