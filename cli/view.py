@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from neurodata.signals import EventArray, Sensor
 
 LARGEST_PICTURE_BYTES = 1 << 28
+RASTER_COLUMNS = 600
 
 
 def view(
@@ -99,9 +100,14 @@ def _events(path: Path, format: str | None, sensor: Sensor | None, index: int) -
 
 
 def _frames(events: EventArray, T: int, split_by: SplitBy, name: str) -> tuple[NDArray[np.uint32], str]:
+    """Frames [T, C, H, W]; of a sensor of one row a single picture, [1, C, channels, time]."""
     from neurodata.encodings.event_frame import EventFrame
 
+    title = f"{name}   {len(events):,} events   {events.duration_us / 1e6:.2f} s"
+    if events.sensor.height == 1:
+        raster = EventFrame(T=RASTER_COLUMNS, split_by="time", dtype="uint32")(events)  # [columns, C, 1, W]
+        return raster.transpose(2, 1, 3, 0), f"{title}   channel over time"
     step = EventFrame(T=T, split_by=split_by.value, dtype="uint32")
     if step.spec(events.sensor).size_bytes > LARGEST_PICTURE_BYTES:
         raise typer.BadParameter(f"{T} frames of {events.sensor} are too many to draw: fewer with --T")
-    return step(events), f"{name}   {len(events):,} events   {events.duration_us / 1e6:.2f} s"
+    return step(events), title

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import time
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -249,3 +251,19 @@ def test_completion_offers_dataset_names() -> None:
     words = {"COMP_WORDS": "neurodata prepare dvs", "COMP_CWORD": "2", "_NEURODATA_COMPLETE": "complete_bash"}
     done = subprocess.run([command], capture_output=True, text=True, env=os.environ | words, check=False)
     assert done.stdout.split() == ["dvs-gesture"]
+
+
+def test_spikes_of_one_row_are_drawn_as_channels_over_time(tmp_path: Path) -> None:
+    neurodata = importlib.import_module("neurodata")
+    n = 50
+    spikes = neurodata.EventArray(
+        np.arange(n) * 1000, np.arange(n, dtype=np.uint16), np.zeros(n, np.uint16), np.ones(n, bool),
+        neurodata.Sensor(64, 1),
+    )  # fmt: skip
+    neurodata.write(spikes, tmp_path / "a.bs1")
+    done = run("view", tmp_path / "a.bs1", "--out", tmp_path / "a.png")
+    assert "channel over time" in done.stderr
+    with Image.open(tmp_path / "a.png") as picture:
+        width, height = picture.size
+    assert width > 1200
+    assert 128 < height < 300
