@@ -79,7 +79,6 @@ def _recording_facts(recording: Recording, survey: Survey) -> Facts:
     n = recording.n_events
     duration_s = (recording.stop_us - recording.start_us) / 1e6
     sensor = recording.sensor
-    n_late = recording.findings["late"]
     busiest = survey.busiest_pixel
     return {
         "sensor": str(sensor),
@@ -89,17 +88,19 @@ def _recording_facts(recording: Recording, survey: Survey) -> Facts:
         "duration_s": round(duration_s, 6),
         "events_per_s": round(n / duration_s) if duration_s else None,
         "on_fraction": round(survey.n_on / n, 4) if n else None,
-        "order": "no events"
-        if n == 0
-        else "times never go back"
-        if n_late == 0
-        else f"{n_late} events stand after a later one; put in order",
+        "order": _order(n, recording.findings["late"]),
         "x_range": survey.x_range,
         "y_range": survey.y_range,
         "active_pixels": survey.n_active_pixels and round(survey.n_active_pixels / (sensor.width * sensor.height), 4),
         "busiest_pixel": busiest and {"x": busiest[0], "y": busiest[1], "events": busiest[2]},
         "findings": dict(recording.findings),
     }
+
+
+def _order(n_events: int, n_late: int) -> str:
+    if n_events == 0:
+        return "no events"
+    return f"{n_late} events stand after a later one; put in order" if n_late else "times never go back"
 
 
 def _pictures(recording: Recording, survey: Survey) -> list[str]:

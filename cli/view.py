@@ -101,13 +101,17 @@ def _events(path: Path, format: str | None, sensor: Sensor | None, index: int) -
 
 def _frames(events: EventArray, T: int, split_by: SplitBy, name: str) -> tuple[NDArray[np.uint32], str]:
     """Frames [T, C, H, W]; of a sensor of one row a single picture, [1, C, channels, time]."""
-    from neurodata.encodings.event_frame import EventFrame
-
     title = f"{name}   {len(events):,} events   {events.duration_us / 1e6:.2f} s"
     if events.sensor.height == 1:
-        raster = EventFrame(T=RASTER_COLUMNS, split_by="time", dtype="uint32")(events)  # [columns, C, 1, W]
+        raster = _counted(events, RASTER_COLUMNS, SplitBy.TIME)  # [columns, C, 1, W]
         return raster.transpose(2, 1, 3, 0), f"{title}   channel over time"
+    return _counted(events, T, split_by), title
+
+
+def _counted(events: EventArray, T: int, split_by: SplitBy) -> NDArray[np.uint32]:
+    from neurodata.encodings.event_frame import EventFrame
+
     step = EventFrame(T=T, split_by=split_by.value, dtype="uint32")
     if step.spec(events.sensor).size_bytes > LARGEST_PICTURE_BYTES:
         raise typer.BadParameter(f"{T} frames of {events.sensor} are too many to draw: fewer with --T")
-    return step(events), title
+    return step(events)

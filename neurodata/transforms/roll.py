@@ -7,20 +7,18 @@ ECCV 2022 (that it is among them is from memory).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally
-from neurodata.transforms._amount import Whole, check_amount, drawn_whole, is_range
+from neurodata.steps import Tally
+from neurodata.transforms._shift import Shift
 
 
 @dataclass(frozen=True, slots=True)
-class Roll(EventTransform):
+class Roll(Shift):
     """Move the sample around the sensor: x' = (x + x_px) mod width, y' = (y + y_px) mod height.
 
     Parameters
@@ -35,23 +33,9 @@ class Roll(EventTransform):
         When a shift is not from -65535 to 65535.
     """
 
-    x_px: Whole = (-5, 5)
-    y_px: Whole = (-5, 5)
-
-    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"x_px": 2, "y_px": -1})
-
-    def __post_init__(self) -> None:
-        check_amount("roll", "x_px", self.x_px, -65535, 65535)
-        check_amount("roll", "y_px", self.y_px, -65535, 65535)
-
-    @property
-    def stochastic(self) -> bool:
-        """Whether a shift is drawn."""
-        return is_range(self.x_px) or is_range(self.y_px)
-
     def apply(self, events: EventArray, rng: np.random.Generator | None, tally: Tally) -> EventArray:
         """The moved events."""
-        x_px, y_px = drawn_whole(self.x_px, rng), drawn_whole(self.y_px, rng)
+        x_px, y_px = self.drawn(rng)
         x, y = _around(events.x, x_px, events.sensor.width), _around(events.y, y_px, events.sensor.height)
         return events if x is events.x and y is events.y else replace(events, x=x, y=y)
 

@@ -267,3 +267,42 @@ def test_spikes_of_one_row_are_drawn_as_channels_over_time(tmp_path: Path) -> No
         width, height = picture.size
     assert width > 1200
     assert 128 < height < 300
+
+
+HUGE = b"% evt 2.0\n% geometry 65536x65536\n% end\n" + (0x80000000).to_bytes(4, "little") + bytes(4)
+
+
+def test_a_header_of_a_huge_sensor_asks_for_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "a").mkdir(parents=True)
+    path = tmp_path / "mine" / "a" / "g.raw"
+    path.write_bytes(HUGE)
+    assert json.loads(run("info", path, "--json").stdout)["events"] == 1
+    for words, code, message in (
+        (("view", path), 2, "too many to draw"),
+        (("prepare", f"folder:{path.parents[1]}", "--cache", tmp_path / "cache"), 2, "takes 274.9 GB"),
+    ):
+        done = run(*words, COLUMNS="200")
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+        assert message in done.stderr
+
+
+def test_convert_writes_to_plain_files_only(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "real.bin").write_bytes(b"kept")
+    (tmp_path / "link.bin").symlink_to(tmp_path / "real.bin")
+    done = run("convert", source / "user01_led.aedat", tmp_path / "link.bin", "--force")
+    assert done.returncode == 1
+    assert "is no plain file" in done.stderr
+    assert (tmp_path / "real.bin").read_bytes() == b"kept"
+
+
+def test_train_validates_on_the_part_that_labels_name(source: Path, tmp_path: Path) -> None:
+    rows = ["path,label,split,start_us,end_us"]
+    for k, split in enumerate(["train"] * 4 + ["val"] * 2 + ["test"] * 2):
+        rows.append(f"user01_led.aedat,{'ab'[k % 2]},{split},{1_000_000 + k * 150_000},{1_100_000 + k * 150_000}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    words = (f"folder:{source}", "--labels", tmp_path / "labels.csv", "--T", "2", "--cache", tmp_path / "cache")
+    prepared = run("prepare", *words)
+    assert prepared.returncode == 0, prepared.stderr
+    done = run("train", *words, "--epochs", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["validation-selected"] is not None

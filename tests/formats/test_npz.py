@@ -195,3 +195,9 @@ def test_columns_of_real_events_are_read_back(recordings: Path, tmp_path: Path) 
     events: EventArray = read(recordings / "event" / "nmnist_bin" / "sample_nmnist.bin")
     np.savez_compressed(tmp_path / "a.npz", t=events.t, x=events.x, y=events.y, p=events.p)
     assert read(tmp_path / "a.npz", sensor=events.sensor) == events
+
+
+def test_events_are_not_written_under_the_name_of_a_single_array(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"a\.npy: events are written as four arrays, in \.npz"):
+        write(recorded(3), tmp_path / "a.npy", format="npz")
+    assert list(tmp_path.iterdir()) == []
