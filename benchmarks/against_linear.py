@@ -71,7 +71,7 @@ def linear_accuracy(train: Split, test: Split, n_classes: int) -> float:
 
 def spiking_accuracy(train: Split, test: Split, n_classes: int, epochs: int, folder: Path) -> float:
     """Test accuracy of the reference network after the last epoch."""
-    network = registry.models["csnn"](train.store.array.shape, n_classes, seed=0)
+    network = registry.models["csnn"](train.spec.shape, n_classes, seed=0)
     train_loader = train.loader(16, shuffle=True, seed=0, batch_first=False)
     test_loader = test.loader(64, batch_first=False)
     return fit(network, train_loader, test_loader, options=TrainOptions(epochs=epochs), folder=folder).last

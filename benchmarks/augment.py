@@ -19,7 +19,7 @@ from benchmarks.timing import medians_s, write_report
 from neurodata.loader import Split, Store
 from neurodata.signals import Sensor
 from neurodata.steps import ArraySpec
-from neurodata.store import ArrayLayout, Counts, EncodedSample, SampleRow, SchemeIndex, StoreHead, finalise, write_shard
+from neurodata.store import Counts, DenseLayout, EncodedSample, SampleRow, SchemeIndex, StoreHead, finalise, write_shard
 
 SHAPE = (16, 2, 128, 128)  # [T, C, H, W]
 PER_SHARD = 32
@@ -41,7 +41,9 @@ LISTS: dict[str, list[dict[str, Any]]] = {
 
 def generated(folder: Path, n: int) -> Split:
     rng = np.random.default_rng(0)
-    layout = ArrayLayout(ArraySpec(SHAPE, np.dtype("uint16"), ("time", "polarity", "y", "x")), PER_SHARD)
+    layout = DenseLayout(
+        ArraySpec(SHAPE, np.dtype("uint16"), ("time", "polarity", "y", "x")), samples_per_shard=PER_SHARD
+    )
     for shard in range(n // PER_SHARD):
         samples = [
             EncodedSample(

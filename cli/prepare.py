@@ -96,8 +96,10 @@ def store_facts(store: StoreReader) -> dict[str, Any]:
     return {
         "dataset": store.head.dataset,
         "samples": len(store),
-        "sample_shape": list(store.array.shape),
-        "dtype": str(store.array.dtype),
+        "layout": store.head.layout.kind,
+        "sample": store.contents,
+        "sample_shape": None if store.array is None else list(store.array.shape),
+        "dtype": None if store.array is None else str(store.array.dtype),
         "classes": list(store.head.classes),
         "source": store.head.source_kind,
         "source_id": store.head.source_id,

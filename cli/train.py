@@ -94,7 +94,7 @@ def train(
     training = splits["train"]
     note("\n".join(map(repr, splits.values())))
     options = TrainOptions(epochs=epochs, learning_rate=learning_rate, seed=seed, device=device)
-    network = registry.models[model](training.store.array.shape, len(training.classes), seed=seed)
+    network = registry.models[model](training.spec.shape, len(training.classes), seed=seed)
     loaders = {name: split.loader(batch_size, batch_first=False) for name, split in splits.items() if name != "train"}
     augment = training.augment or ()
     loaders["train"] = training.loader(batch_size, shuffle=True, seed=seed, batch_first=False, augment=augment)

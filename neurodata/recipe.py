@@ -23,7 +23,7 @@ from neurodata import registry
 from neurodata.datasets import Dataset, find_dataset
 from neurodata.draws import generator
 from neurodata.errors import RecipeError
-from neurodata.signals import Signal
+from neurodata.signals import EventArray, Sensor, Signal
 from neurodata.steps import ArraySpec, Encoding, EventTransform, Step, Tally
 from neurodata.storage import canonical_json
 
@@ -31,12 +31,29 @@ if TYPE_CHECKING:
     from neurodata.augmentations import Augmentation
 
 # The store format (docs/store-format.md): stores of another version are other stores.
-STORE_VERSION = 1
+STORE_VERSION = 2
 LARGEST_SAMPLE_BYTES = 1 << 32
-Layout = Literal["dense"]
+LayoutName = Literal["dense", "sparse", "events"]
 Compression = Literal["none", "zstd"]
+# Types of counts that a sparse layout holds.
+SPARSE_DTYPES = ("bool", "uint8", "uint16", "uint32")
+# The partitions that a step at load is for; "test" is validation as well.
+Only = Literal["train", "test"]
 # What a caller changes in a recipe: {"event_frame": {"T": 8}}.
 Overrides: TypeAlias = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStep:
+    """A step that is done when samples are loaded, for all partitions or `only` one."""
+
+    name: str
+    step: Step
+    only: Only | None = None
+
+    def applies(self, partition: str) -> bool:
+        """Whether it is done to samples of this partition."""
+        return self.only is None or (self.only == "train") == (partition == "train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +67,17 @@ class Recipe:
     dataset
         The dataset.
     steps
-        Transforms, then one encoding; (name, step) in the order of application.
+        Stored steps, (name, step) in the order of application: transforms, then one encoding; in a layout of events,
+        transforms alone.
+    view
+        In a layout of events, the steps that are done at load: transforms, then one encoding. The stored bytes do not
+        depend on them, nor does the identity: one store serves every T, window and encoding.
     seed
         From which, with a sample's key, random steps draw; a random step is stored only where the recipe says
         `frozen = true` of it.
     layout
-        How a store keeps samples: "dense" is one array [N, T, C, H, W].
+        How a store keeps samples: "dense" is one array [N, T, C, H, W], "sparse" a code of the counts that are not
+        zero, "events" the events, from which frames are made at load.
     compression
         Of each chunk: "none" or "zstd".
     samples_per_shard
@@ -73,7 +95,8 @@ class Recipe:
     name: str
     dataset: Dataset
     steps: tuple[tuple[str, Step], ...]
-    layout: Layout = "dense"
+    view: tuple[ViewStep, ...] = ()
+    layout: LayoutName = "dense"
     compression: Compression = "zstd"
     samples_per_shard: int = 64
     seed: int = 0
@@ -83,7 +106,7 @@ class Recipe:
         if self.samples_per_shard < 1:
             raise RecipeError(f"{self.name}: samples_per_shard is {self.samples_per_shard}; expected at least 1")
         kind: type = self.dataset.gives
-        for name, step in self.steps:
+        for name, step in self._all_steps():
             if step.takes is not kind:
                 raise RecipeError(
                     f"{self.name}: step {name} takes {step.takes.__name__}, but what comes before gives {kind.__name__}"
@@ -94,34 +117,44 @@ class Recipe:
             raise RecipeError(
                 f"{self.name}: no step gives an array; end the steps with an encoding such as event_frame"
             )
+        if bool(self.view) != (self.layout == "events"):
+            raise RecipeError(
+                f"{self.name}: steps at load go with layout events, which holds events; it is {self.layout}"
+            )
 
     @property
     def encoding(self) -> Encoding:
         """The last step."""
-        encoding: Encoding = self.steps[-1][1]  # type: ignore[assignment]  # checked by kind in __post_init__
+        encoding: Encoding = self._all_steps()[-1][1]  # type: ignore[assignment]  # checked by kind in __post_init__
         return encoding
 
+    def stored_sensor(self) -> Sensor:
+        """The pixel grid of the events that the stored transforms leave."""
+        return _sensor_after((step for _, step in self.steps), self.dataset.sensor)
+
     def array(self) -> ArraySpec:
-        """Shape and type of one stored sample.
+        """Shape and type of one sample's frames: as stored, or as a store of events is loaded.
 
         Raises
         ------
         RecipeError
-            When the number of steps depends on the sample, or a sample is too large to work with.
+            When the layout cannot hold them, or a sample is too large to work with.
         """
-        sensor = self.dataset.sensor
-        for _, step in self.steps[:-1]:
-            if isinstance(step, EventTransform):
-                sensor = step.sensor_after(sensor)
-        spec = self.encoding.spec(sensor)
-        if spec.has_variable_steps:
-            name = self.steps[-1][0]
+        name = self._all_steps()[-1][0]
+        spec = self.encoding.spec(_sensor_after((step for _, step in self._all_steps()), self.dataset.sensor))
+        if spec.has_variable_steps and (self.layout == "dense" or spec.axes[0] != "time"):
             if spec.axes[0] == "time":
-                what, way_out = "steps as a sample is long", "state T as well"
+                what, way_out = "steps as a sample is long", "state T as well, or choose layout sparse or events"
             else:
                 what, way_out = "rows as a sample has entries", "end the steps with event_frame"
             raise RecipeError(
-                f"{self.name}: {name} gives as many {what}, and a dense store holds samples of one shape: {way_out}"
+                f"{self.name}: {name} gives as many {what}, and a {self.layout} store holds samples of one shape: "
+                f"{way_out}"
+            )
+        if self.layout == "sparse" and spec.dtype.name not in SPARSE_DTYPES:
+            raise RecipeError(
+                f"{self.name}: {name} gives {spec.dtype}, and a sparse store holds counts "
+                f"({', '.join(SPARSE_DTYPES)}): choose layout dense or events"
             )
         if spec.size_bytes > LARGEST_SAMPLE_BYTES:
             raise RecipeError(
@@ -130,29 +163,33 @@ class Recipe:
             )
         return spec
 
-    def encode(self, signal: Signal, key: str, tally: Tally | None = None) -> NDArray[Any]:
-        """The array of one sample: all steps, one after the other; losses are added to the tally.
+    def encode(self, signal: Signal, key: str, tally: Tally | None = None) -> NDArray[Any] | EventArray:
+        """What is stored of one sample: all stored steps, one after the other; losses are added to the tally.
 
         Random steps draw from (seed, step, key): the same for the same sample, whatever else is prepared.
         """
         result: Any = signal
         for k, (_, step) in enumerate(self.steps):
             result = step(result, self._draws(k, key), tally)
-        return result  # type: ignore[no-any-return]  # the last step gives an array, checked in __post_init__
+        return result  # type: ignore[no-any-return]  # an array or events, checked in __post_init__
 
     def target(self, target: int, key: str) -> int:
         """The class of a sample after steps that change the meaning of some, as the dataset declares."""
         for k, (_, step) in enumerate(self.steps):
-            if (name := _mapped(step)) and step.happens(self._draws(k, key)):  # type: ignore[attr-defined]
+            if (name := label_change(step)) and step.happens(self._draws(k, key)):  # type: ignore[attr-defined]
                 target = self.dataset.label_maps[name].get(target, target)
         return target
+
+    def _all_steps(self) -> tuple[tuple[str, Step], ...]:
+        """Stored steps and those at load."""
+        return (*self.steps, *((entry.name, entry.step) for entry in self.view))
 
     def _draws(self, k: int, key: str) -> np.random.Generator | None:
         return generator(self.seed, k, key) if self.steps[k][1].stochastic else None
 
     def _check_labels(self) -> None:
-        for name, step in self.steps:
-            if (change := _mapped(step)) and change not in self.dataset.label_maps:
+        for name, step in self._all_steps():
+            if (change := label_change(step)) and change not in self.dataset.label_maps:
                 raise RecipeError(
                     f"{self.name}: {name} can change what a class means ({change}), and {self.dataset.name} does not "
                     f'declare what becomes of its classes: say labels = "keep" if they stay what they are'
@@ -233,19 +270,19 @@ def _read(recipe: str | Path) -> tuple[str, str]:
 
 
 def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
-    fields = {"dataset": str, "layout": Layout, "compression": Compression, "samples_per_shard": int, "seed": int}
+    fields = {"dataset": str, "layout": LayoutName, "compression": Compression, "samples_per_shard": int, "seed": int}
     unknown = set(table) - {*fields, "steps", "augment"}
     if unknown:
         raise RecipeError(f"{where}: {min(unknown)}: unknown key; a recipe takes: {', '.join(fields)}, steps, augment")
     values = {key: _check(where, key, fields[key], value) for key, value in table.items() if key in fields}
     if values.pop("dataset", dataset.recipe) not in (dataset.recipe, dataset.recipe.replace("-", "_")):
         raise RecipeError(f"{where}: is a recipe for {table['dataset']}, not for {dataset.name}")
-    steps = tuple((step["name"], _build(where, step)) for step in table["steps"])
+    stored, view = _build_steps(where, table["steps"], values.get("layout", "dense"))
     tables = table.get("augment", [])
     if not isinstance(tables, list):
         raise RecipeError(f"{where}: augment is {tables!r}; expected [[augment]] tables")
     augment = tuple(parse_augmentation(where, entry) for entry in tables)
-    return Recipe(name=Path(where).stem, dataset=dataset, steps=steps, augment=augment, **values)
+    return Recipe(name=Path(where).stem, dataset=dataset, steps=stored, view=view, augment=augment, **values)
 
 
 def parse_augmentation(where: str, table: Mapping[str, Any]) -> Augmentation:
@@ -265,15 +302,67 @@ def parse_augmentation(where: str, table: Mapping[str, Any]) -> Augmentation:
     return augmentation
 
 
-def _build(where: str, table: Mapping[str, Any]) -> Step:
+def _build_steps(
+    where: str, tables: Sequence[Mapping[str, Any]], layout: LayoutName
+) -> tuple[tuple[tuple[str, Step], ...], tuple[ViewStep, ...]]:
+    """The steps that are stored, and those that are done at load.
+
+    In a layout of events these are the encoding, what says `at = "load"` or `only`, random steps that are not frozen,
+    and all that come after one of them.
+    """
+    stored: list[tuple[str, Step]] = []
+    view: list[ViewStep] = []
+    for table in tables:
+        name = table["name"]
+        entry = _view_step(where, table)
+        step = entry.step
+        asks = _check(where, f"{name}.at", Literal["load"] | None, table.get("at")) == "load" or entry.only is not None
+        is_frozen = _check(where, f"{name}.frozen", bool, table.get("frozen", False))
+        is_free = step.stochastic and not is_frozen
+        if layout != "events":
+            if asks:
+                raise RecipeError(
+                    f'{where}: {name} is to be done at load: that needs layout = "events"; {layout} stores hold frames'
+                )
+            if is_free:
+                raise RecipeError(
+                    f"{where}: {name} is random: stored, it happens once for all epochs. Say frozen = true if that is "
+                    'meant; to draw anew in every epoch, choose layout = "events", or augment in the loader'
+                )
+        elif view or asks or is_free or step.gives is not EventArray:
+            if is_frozen:
+                raise RecipeError(f"{where}: {name} is frozen, but it is done at load, after a step that is not stored")
+            view.append(entry)
+            continue
+        stored.append((name, step))
+    return tuple(stored), tuple(view)
+
+
+def parse_view_step(where: str, table: Mapping[str, Any]) -> ViewStep:
+    """The step at load that a table describes: its name, parameters by their names or aliases, and `only`.
+
+    Raises
+    ------
+    RecipeError
+        When there is no such step or parameter, or a value does not fit; `where` begins the message.
+    """
+    if not isinstance(table.get("name"), str):
+        raise RecipeError(f"{where}: expected the name of a step and found {table.get('name')!r}")
+    return _view_step(where, table)
+
+
+def _view_step(where: str, table: Mapping[str, Any]) -> ViewStep:
     name = table["name"]
-    step: Step = _construct(where, {key: table[key] for key in table if key != "frozen"}, _step_class(where, name))
-    if step.stochastic and table.get("frozen") is not True:
-        raise RecipeError(
-            f"{where}: {name} is random: stored, it happens once for all epochs. Say frozen = true if that is meant; "
-            "to draw anew in every epoch, augment in the loader"
-        )
-    return step
+    parameters = {key: value for key, value in table.items() if key not in ("frozen", "at", "only")}
+    step: Step = _construct(where, parameters, _step_class(where, name))
+    return ViewStep(name, step, _check(where, f"{name}.only", Only | None, table.get("only")))
+
+
+def _sensor_after(steps: Iterable[Step], sensor: Sensor) -> Sensor:
+    for step in steps:
+        if isinstance(step, EventTransform):
+            sensor = step.sensor_after(sensor)
+    return sensor
 
 
 def _construct(where: str, table: Mapping[str, Any], wanted: type) -> Any:
@@ -317,7 +406,7 @@ def _without_aliases(where: str, table: Mapping[str, Any], step_class: type) -> 
     return resolved
 
 
-def _mapped(step: Step) -> str | None:
+def label_change(step: Step) -> str | None:
     """The change of the meaning of classes that a step makes and that labels are to follow."""
     return step.label_map if isinstance(step, EventTransform) and getattr(step, "labels", None) == "map" else None
 

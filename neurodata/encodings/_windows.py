@@ -178,7 +178,8 @@ def first_from(t: NDArray[np.int64] | None, n: int, offset: int, stride: int, n_
     n_inside = min(n_windows, max(0, (last - offset) // stride + 1))
     inside = offset + stride * np.arange(n_inside, dtype=np.int64)
     indices = np.full(n_windows, n, np.int64)
-    indices[:n_inside] = inside if t is None else np.searchsorted(t, t[:1] + inside, side="left")
+    # In the type of the times: they are not copied.
+    indices[:n_inside] = inside if t is None else np.searchsorted(t, (t[:1] + inside).astype(t.dtype), side="left")
     return indices
 
 

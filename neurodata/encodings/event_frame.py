@@ -90,17 +90,52 @@ class EventFrame(WindowedEncoding):
 
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Count the events into frames [T, C, H, W] of zeros."""
-        limit = np.iinfo(out.dtype).max
         starts, stops = self.bounds(events.t, len(out))
-        n_lost = count_events(events.x, events.y, events.p, starts, stops, limit, out)
-        if n_lost and self.overflow == "error":
-            raise EncodingError(
-                f"event_frame: {n_lost} events exceed the {limit} that a {self.dtype} count holds; "
-                'choose a wider dtype (event_frame.dtype=uint32) or overflow="saturate"'
-            )
+        n_lost = count_events(events.x, events.y, events.p, starts, stops, self._limit, out)
+        self._check_lost(n_lost)
         if n_lost:
             tally["saturated"] += int(n_lost)
         self.count_rest(events, stops, tally)
+
+    @property
+    def needs_times(self) -> bool:
+        """Whether windows depend on when events are, and not on their order alone."""
+        return self.split_by == "time" or self.duration_us is not None
+
+    def fill_addresses(self, address: NDArray[Any], t: NDArray[Any] | None, out: NDArray[Any]) -> None:
+        """Count events that are known by their places in a frame [C, H, W], in C order, into frames of zeros.
+
+        Parameters
+        ----------
+        address
+            Unsigned, [n], each below C * H * W.
+        t
+            Times, unsigned or int64 [n], non-decreasing; may be None where `needs_times` is not so.
+        out
+            C-contiguous [T, C, H, W], of any type that holds the counts.
+
+        Raises
+        ------
+        EncodingError
+            When a count does not fit `dtype` and overflow is "error", or an address is none.
+        """
+        times = np.broadcast_to(np.int64(0), len(address)) if t is None else t
+        starts, stops = self.bounds(times, len(out))
+        n_lost = count_addresses(address, starts, stops, self._limit, out.reshape(len(out), -1))
+        if n_lost < 0:
+            raise EncodingError(f"event_frame: an address is outside the frame of {out[0].size} places")
+        self._check_lost(n_lost)
+
+    @property
+    def _limit(self) -> int:
+        return int(np.iinfo(self.dtype).max)
+
+    def _check_lost(self, n_lost: int) -> None:
+        if n_lost and self.overflow == "error":
+            raise EncodingError(
+                f"event_frame: {n_lost} events exceed the {self._limit} that a {self.dtype} count holds; "
+                'choose a wider dtype (event_frame.dtype=uint32) or overflow="saturate"'
+            )
 
 
 @kernel
@@ -124,6 +159,27 @@ def count_events(
             count = frame[channel, rows[i], columns[i]]
             if count < limit:
                 frame[channel, rows[i], columns[i]] = count + 1
+            else:
+                n_lost += 1
+    return n_lost
+
+
+@kernel
+def count_addresses(
+    address: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64], limit: int, frames: NDArray[Any]
+) -> int:
+    """Add the events starts[k] to stops[k] - 1 to frames[k] [C * H * W]; the number beyond limit, or -1: no place."""
+    n_lost = 0
+    n_places = np.uint64(frames.shape[1])
+    for k in range(len(starts)):
+        frame, places = frames[k], address[starts[k] : stops[k]]
+        for i in range(len(places)):
+            place = np.uint64(places[i])
+            if place >= n_places:
+                return -1
+            count = frame[place]
+            if count < limit:
+                frame[place] = count + 1
             else:
                 n_lost += 1
     return n_lost

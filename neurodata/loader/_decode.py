@@ -60,8 +60,8 @@ class Decoder:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _begin(self, portion: Portion, pool: ThreadPoolExecutor) -> _Begun:
-        array = self.split.store.array
-        stored = np.empty((len(portion.positions), *array.shape), array.dtype)  # [b, T, C, H, W]
+        spec = self.split.spec
+        stored = np.empty((len(portion.positions), *spec.shape), spec.dtype)  # [b, T, C, H, W]
         samples = [
             pool.submit(self._sample, int(position), out)
             for position, out in zip(portion.positions, stored, strict=True)
@@ -85,7 +85,7 @@ class Decoder:
 
     def _sample(self, position: int, out: NDArray[Any]) -> Tensor:
         key = self.split.keys[position]
-        self.split.store.read_into(int(self.split.indices[position]), out)
+        self.split.read_into(position, out, self.seed, self.epoch)
         check_counts(out, self.dtype, key)
         stored = torch.from_numpy(out)
         if self.transform is None:

@@ -140,7 +140,7 @@ class Loader:
         self.shuffle = shuffle
         self.batch_first = batch_first
         self.drop_last = drop_last
-        self.dtype = delivered_dtype(dtype, split.store.array.dtype)
+        self.dtype = delivered_dtype(dtype, split.spec.dtype)
         self.transform = transform
         self.batch_transform = batch_transform
         self.threads = min(MOST_THREADS, _processors()) if threads is None else check_integer("threads", threads, 1)
@@ -148,7 +148,9 @@ class Loader:
         self.augmenter = make_augmenter(augment, split, self.dtype, augment_test)
         self._ranks = (rank, world_size)
         self._seed_given = self._seed = seed
-        self._seed_to_check = seed is None and bool(shuffle or transform or batch_transform or self.augmenter.random)
+        self._seed_to_check = seed is None and bool(
+            shuffle or transform or batch_transform or self.augmenter.random or (split.view and split.view.random)
+        )
         self._next = self._reached = _Place(epoch=0)
         self._iterations = 0
 
@@ -244,7 +246,7 @@ class Loader:
         self._reach(_Place(start.epoch + 1), iteration)
 
     def _batch(self, portion: Portion, frames: Tensor, world: World, epoch: int) -> Batch:
-        targets = torch.from_numpy(self.split.labels[portion.positions])
+        targets = torch.from_numpy(self.split.targets(portion.positions, self.seed, epoch))
         if self.batch_transform is not None:
             rng = generator(self.seed, epoch, f"batch {portion.number}, rank {world.rank} of {world.size}")
             frames, targets = self.batch_transform(frames, targets, rng)

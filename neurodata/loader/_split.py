@@ -19,7 +19,10 @@ from neurodata.loader._augment import Augment
 from neurodata.loader._decode import SampleTransform
 from neurodata.loader._dtype import check_counts
 from neurodata.loader._loader import BatchTransform, Loader
-from neurodata.store import StoreHead, StoreReader
+from neurodata.loader._view import View, make_view, random_seed
+from neurodata.recipe import ViewStep
+from neurodata.steps import ArraySpec
+from neurodata.store import StoreHead, StoreReader, Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +109,58 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         kept: tuple[int, ...],
         origin: Origin,
         augment: tuple[Augmentation, ...] | None = None,
+        view: View | None = None,
     ) -> None:
         self.store = store
         self.indices = indices
         self.kept = kept
         self.origin = origin
         self.augment = augment
+        self.view = view
         self.classes: tuple[str, ...] = tuple(store.head.classes[index] for index in kept)
         self.labels = _labels(store.table.targets[indices], kept)
 
     def __reduce__(self) -> tuple[type[Split], tuple[Any, ...]]:
-        return Split, (self.store, self.indices, self.kept, self.origin, self.augment)
+        return Split, (self.store, self.indices, self.kept, self.origin, self.augment, self.view)
 
     @cached_property
-    def keys(self) -> tuple[str, ...]:
+    def keys(self) -> Texts:
         """Names of the samples, stable from store to store."""
-        return tuple(self.store.table.keys[index] for index in self.indices)
+        return self.store.table.keys.take(self.indices)
 
     @cached_property
-    def groups(self) -> tuple[str, ...]:
+    def groups(self) -> Texts:
         """Speaker, subject or user of each sample."""
-        return tuple(self.store.table.groups[index] for index in self.indices)
+        return self.store.table.groups.take(self.indices)
+
+    @property
+    def spec(self) -> ArraySpec:
+        """Shape, type and axes of a sample's frames.
+
+        Raises
+        ------
+        StoreError
+            When the store holds events, and it is not said how frames are made of them.
+        """
+        return self.store.require_array() if self.view is None else self.view.spec
+
+    def read_into(self, i: int, out: NDArray[Any], seed: int, epoch: int) -> None:
+        """The frames of sample i over `out`; those of a random view depend on seed and epoch, too."""
+        index = int(self.indices[self._position(i)])
+        if self.view is None:
+            self.store.read_into(index, out)
+        else:
+            self.view.read_into(self.store, index, out, seed, epoch)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, i: int) -> tuple[Tensor, int]:
         position = self._position(i)
-        frames = self.store.read(int(self.indices[position]))
+        seed = random_seed() if self.view is not None and self.view.random else 0
+        frames = self._read(position, seed)
         check_counts(frames, torch.float32, self.keys[position])
-        return torch.from_numpy(frames).to(torch.float32), int(self.labels[position])
+        return torch.from_numpy(frames).to(torch.float32), self._target(position, seed, 0)
 
     def __getitems__(self, positions: Sequence[int]) -> list[tuple[Tensor, int]]:
         """Several items at once, for torch's DataLoader."""
@@ -144,7 +169,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
     def sample(self, i: int) -> Sample:
         """Sample i in the stored type, with its name, group and what was measured when it was made."""
         row = self.row(i)
-        frames = self.store.read(int(self.indices[self._position(i)]))
+        frames = self._read(self._position(i), 0)
         return Sample(row.key, frames, row.target, row.group, row.meta)
 
     def row(self, i: int) -> Row:
@@ -175,11 +200,29 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         else:
             positions = self._positions(np.asarray(which))
         origin = replace(self.origin, selected=True)
-        return Split(self.store, self.indices[positions], self.kept, origin, self.augment)
+        return self._changed(indices=self.indices[positions], origin=origin)
 
     def with_augment(self, augment: tuple[Augmentation, ...]) -> Split:
         """The same split, for which `loader(augment="recipe")` means these."""
-        return Split(self.store, self.indices, self.kept, self.origin, augment)
+        return self._changed(augment=augment)
+
+    def with_view(self, steps: Sequence[ViewStep | Mapping[str, Any]]) -> Split:
+        """The same split of a store of events, with frames made by these steps.
+
+        Parameters
+        ----------
+        steps
+            Transforms of events, random ones drawn anew in every epoch, and then one encoding; each as such or as a
+            table of a recipe: `[{"name": "drop_events", "p": 0.1, "only": "train"}, {"name": "event_frame", "T": 8}]`.
+
+        Raises
+        ------
+        StoreError
+            When the store holds frames.
+        LoaderError, RecipeError
+            When the steps do not fit.
+        """
+        return self._changed(view=make_view(steps, self.store, self.origin.partition))
 
     def loader(
         self,
@@ -216,6 +259,34 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             augment=augment,
             augment_test=augment_test,
         )
+
+    def targets(self, positions: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+        """Labels of these samples, int64 [b], after the steps of a view that change what they mean."""
+        labels = self.labels[positions]
+        if self.view is None or not self.view.changes_labels:
+            return labels
+        return np.array([self._target(int(i), seed, epoch) for i in positions], np.int64)
+
+    def _target(self, i: int, seed: int, epoch: int) -> int:
+        label = int(self.labels[i])
+        if self.view is None or not self.view.changes_labels:
+            return label
+        changed = self.view.target(self.kept[label], self.keys[i], seed, epoch)
+        if changed not in self.kept:
+            raise LoaderError(
+                f"sample {self.keys[i]!r} becomes {self.store.head.classes[changed]!r}, which is not among the "
+                'selected classes: select it, or say labels = "keep" for the step'
+            )
+        return self.kept.index(changed)
+
+    def _read(self, position: int, seed: int) -> NDArray[Any]:
+        index = int(self.indices[position])
+        return self.store.read(index) if self.view is None else self.view.read(self.store, index, seed, 0)
+
+    def _changed(self, **changed: Any) -> Split:
+        """The same split but for some of its properties."""
+        names = ("store", "indices", "kept", "origin", "augment", "view")
+        return Split(**{name: getattr(self, name) for name in names} | changed)
 
     def _position(self, i: int) -> int:
         position = operator.index(i)

@@ -18,10 +18,8 @@ class Store(StoreReader):
     """A finished store; `store["train"]` is a split by its default scheme."""
 
     def __repr__(self) -> str:
-        frames = f"{self.array.dtype} {list(self.array.shape)}"
-        return (
-            f"Store({title(self.head)}: {len(self)} samples, {frames}, schemes {', '.join(self.schemes)}; {self.path})"
-        )
+        schemes = ", ".join(self.schemes)
+        return f"Store({title(self.head)}: {len(self)} samples, {self.contents}, schemes {schemes}; {self.path})"
 
     def __getitem__(self, partition: str) -> Split:
         return self.split(partition)

@@ -15,12 +15,15 @@ from itertools import groupby
 from multiprocessing import active_children
 from typing import Any, cast
 
+from numpy.typing import NDArray
+
 from neurodata import registry
 from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, FormatError, StorageError
 from neurodata.formats import Format, Recording, open_collection
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
+from neurodata.recipe import Recipe
 from neurodata.signals import EventArray
 from neurodata.steps import ADDED
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
@@ -205,7 +208,7 @@ class _ShardEncoder:
             self.notes["samples without events"] += 1
         tally: Counter[str] = Counter()
         try:
-            array = self.task.recipe.encode(events, ref.key, tally)
+            stored = self.task.recipe.encode(events, ref.key, tally)
         except EncodingError as error:
             raise EncodingError(f"{self.task.root / ref.recording}: sample {ref.key}: {error}") from None
         self.read += len(events)
@@ -213,9 +216,14 @@ class _ShardEncoder:
         dropped = {reason: n for reason, n in tally.items() if reason not in added}
         self.dropped.update(dropped)
         self.notes.update(added)
-        self.encoded += (
-            int(array.sum())
-            if self.task.recipe.encoding.counts_events
-            else len(events) + sum(added.values()) - sum(dropped.values())
-        )
-        return EncodedSample(SampleRow(ref.key, ref.target, ref.group), array, len(events), events.duration_us)
+        self.encoded += _n_encoded(self.task.recipe, stored, len(events) + sum(added.values()) - sum(dropped.values()))
+        start_us = stored.start_us if isinstance(stored, EventArray) else events.start_us
+        row = SampleRow(ref.key, ref.target, ref.group)
+        return EncodedSample(row, stored, len(events), events.duration_us, start_us)
+
+
+def _n_encoded(recipe: Recipe, stored: NDArray[Any] | EventArray, expected: int) -> int:
+    """Events that are stored: as counted, where they can be, or as expected."""
+    if isinstance(stored, EventArray):
+        return len(stored)
+    return int(stored.sum()) if recipe.encoding.counts_events else expected

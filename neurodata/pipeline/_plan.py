@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from neurodata.datasets import PARTITIONS, Dataset, Located, SampleRef, Scheme, folder_id
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
-from neurodata.store import ArrayLayout, SampleRow, SchemeIndex, StoreHead
+from neurodata.store import DenseLayout, EventsLayout, Layout, SampleRow, SchemeIndex, SparseLayout, StoreHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class ShardTask:
     shard: int
     root: Path
     recipe: Recipe
-    layout: ArrayLayout
+    layout: Layout
     refs: tuple[SampleRef, ...]
     first_seen: frozenset[str]
 
@@ -117,7 +118,7 @@ def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> 
             default_scheme=dataset.default_scheme,
             classes=dataset.classes,
             sensor=dataset.sensor,
-            layout=ArrayLayout(recipe.array(), recipe.samples_per_shard, recipe.compression),
+            layout=_layout(recipe),
         ),
         refs=refs,
         schemes={name: _index(scheme, refs) for name, scheme in schemes.items()},
@@ -134,6 +135,15 @@ def store_order(samples: Sequence[SampleRef], scheme: Scheme) -> tuple[SampleRef
             samples, key=lambda ref: (partition_of.get(ref.key, len(PARTITIONS)), digests[ref.recording], ref.recording)
         )
     )
+
+
+def _layout(recipe: Recipe) -> Layout:
+    """How the store keeps its samples; RecipeError where it cannot."""
+    array = recipe.array()
+    files: dict[str, Any] = {"samples_per_shard": recipe.samples_per_shard, "compression": recipe.compression}
+    if recipe.layout == "events":
+        return EventsLayout(recipe.stored_sensor(), **files)
+    return DenseLayout(array, **files) if recipe.layout == "dense" else SparseLayout(array, **files)
 
 
 def _complete(dataset: Dataset, scheme: Scheme) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +12,38 @@ from numpy.typing import NDArray
 
 from neurodata.errors import StorageError, StoreError
 from neurodata.recipe import STORE_VERSION
+from neurodata.signals import EventArray
 from neurodata.storage import file_digest, write_bytes, writing
-from neurodata.store._layout import MANIFEST, ArrayLayout, commit_path
+from neurodata.store._layout import MANIFEST, Layout, commit_path
 from neurodata.store._records import Counts, Json, SampleRow, check_seal, parse, seal
-from neurodata.store._shard import write_chunks
+from neurodata.store._shard import ShardWriter
 
 SEAL = "record_sha256"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedSample:
-    """A sample ready to be stored: its row, its array [T, C, H, W], and how many events in how long it was made of."""
+    """A sample ready to be stored: its row, what the layout stores of it, and what it was made of.
+
+    `signal` is an array [T, C, H, W], or events for an `EventsLayout`; it was made of `n_events` events in
+    `duration_us` microseconds, of which the first is at `start_us` on the recording's clock.
+    """
 
     row: SampleRow
-    array: NDArray[Any]
+    signal: NDArray[Any] | EventArray
     n_events: int
     duration_us: int
+    start_us: int = 0
 
 
 def write_shard(
     folder: Path,
     shard: int,
-    layout: ArrayLayout,
+    layout: Layout,
     samples: Iterable[EncodedSample],
     counts: Callable[[], Counts],
 ) -> None:
-    """Write one shard file and then its commit record, each appearing whole or not at all.
+    """Write a shard's files and then its commit record, each appearing whole or not at all.
 
     Samples are taken one at a time and written as they come, so one sample is held in memory. The bytes
     depend on the arguments alone. Only one process may write a given shard; different shards may be written at
@@ -49,7 +56,7 @@ def write_shard(
     shard
         Its number: the shard holds the samples `shard * samples_per_shard` and following.
     layout
-        How the store keeps its arrays.
+        How the store keeps its samples.
     samples
         At least one and at most `samples_per_shard`, in the order of the plan.
     counts
@@ -62,39 +69,46 @@ def write_shard(
     StorageError
         When a file cannot be written (full disk, no permission).
     """
-    path = folder / layout.shard_path(shard)
+    where = folder / commit_path(shard)
     remove_file(folder / MANIFEST)
-    remove_file(folder / commit_path(shard))
+    remove_file(where)
     rows: list[Json] = []
-    with writing(path) as stream:
-        written = write_chunks(stream, layout, _arrays(samples, layout, rows, path))
+    with ExitStack() as files:
+        writers = {
+            path: ShardWriter(files.enter_context(writing(folder / path)), column, layout)
+            for path, column in zip(layout.shard_paths(shard), layout.columns, strict=True)
+        }
+        for sample in samples:
+            if len(rows) == layout.samples_per_shard:
+                raise StoreError(
+                    f"{where}: sample {sample.row.key!r} is one more than the {len(rows)} that a shard holds"
+                )
+            rows.append(_append(sample, layout, list(writers.values()), where))
         if not rows:
-            raise StoreError(f"{path}: no samples; a shard holds 1 to {layout.samples_per_shard}")
+            raise StoreError(f"{where}: no samples; a shard holds 1 to {layout.samples_per_shard}")
         total = counts()
-        total.check(path)
+        total.check(where)
+        written = {path: writer.finish() for path, writer in writers.items()}
     record = {
         "version": STORE_VERSION,
         "shard": shard,
         "layout": layout.to_json(),
-        "file": layout.shard_path(shard),
-        "size_bytes": written.size_bytes,
-        "sha256": written.sha256,
+        "files": {path: asdict(file) for path, file in written.items()},
         "samples": rows,
         "counts": total.to_json(),
     }
-    write_bytes(folder / commit_path(shard), seal(record, SEAL))
+    write_bytes(where, seal(record, SEAL))
 
 
-def committed(folder: Path, shard: int, layout: ArrayLayout, rows: Sequence[SampleRow]) -> bool:
-    """Whether a shard of exactly these samples in this layout is finished and undamaged (the whole file is read)."""
+def committed(folder: Path, shard: int, layout: Layout, rows: Sequence[SampleRow]) -> bool:
+    """Whether a shard of exactly these samples in this layout is finished and undamaged (its files are read whole)."""
     try:
         record = read_commit(folder, shard)
-        path = folder / layout.shard_path(shard)
         return (
             record["layout"] == layout.to_json()
             and [_row(sample) for sample in record["samples"]] == list(rows)
-            and path.stat().st_size == record["size_bytes"]
-            and file_digest(path) == record["sha256"]
+            and list(record["files"]) == sorted(layout.shard_paths(shard))
+            and all(_is_whole(folder / path, file) for path, file in record["files"].items())
         )
     except (StoreError, OSError):
         return False
@@ -128,33 +142,32 @@ def remove_file(path: Path) -> None:
         raise StorageError(f"{path}: cannot be deleted ({error.strerror}); is the store read-only?") from error
 
 
-def _arrays(
-    samples: Iterable[EncodedSample], layout: ArrayLayout, rows: list[Json], path: Path
-) -> Iterator[NDArray[Any]]:
-    for sample in samples:
-        if len(rows) == layout.samples_per_shard:
-            raise StoreError(f"{path}: sample {sample.row.key!r} is one more than the {len(rows)} that a shard holds")
-        found, expected = sample.array, layout.array
-        if found.shape != expected.shape or found.dtype != expected.dtype:
-            raise StoreError(
-                f"{path}: sample {sample.row.key!r} is {found.dtype} of shape {found.shape}; "
-                f"expected {expected.dtype} of shape {expected.shape}"
-            )
-        if not (0 <= sample.n_events < 2**63 and 0 <= sample.duration_us < 2**63):
-            raise StoreError(
-                f"{path}: sample {sample.row.key!r} of {sample.n_events} events in {sample.duration_us} us; "
-                "expected numbers from 0 on that fit 64 bits"
-            )
-        rows.append(
-            {
-                "key": sample.row.key,
-                "target": int(sample.row.target),
-                "group": sample.row.group,
-                "n_events": int(sample.n_events),
-                "duration_us": int(sample.duration_us),
-            }
+def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter], where: Path) -> Json:
+    """Write one sample; its entry in the record."""
+    key = sample.row.key
+    if not (0 <= sample.n_events < 2**63 and 0 <= sample.duration_us < 2**63):
+        raise StoreError(
+            f"{where}: sample {key!r} of {sample.n_events} events in {sample.duration_us} us; "
+            "expected numbers from 0 on that fit 64 bits"
         )
-        yield sample.array
+    pieces = layout.pieces(sample.signal, key)
+    places = {writer.append(piece) for writer, piece in zip(writers, pieces, strict=True)}
+    ((start, stop),) = places
+    return {
+        "key": key,
+        "target": int(sample.row.target),
+        "group": sample.row.group,
+        "n_events": int(sample.n_events),
+        "duration_us": int(sample.duration_us),
+        "start_us": int(sample.start_us),
+        "start": start,
+        "stop": stop,
+        "n_steps": layout.n_steps(sample.signal),
+    }
+
+
+def _is_whole(path: Path, file: Json) -> bool:
+    return (path.stat().st_size, file_digest(path)) == (file["size_bytes"], file["sha256"])
 
 
 def _row(sample: Json) -> SampleRow:

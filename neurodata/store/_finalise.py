@@ -19,14 +19,14 @@ from neurodata.store._layout import (
     COMMITS,
     MANIFEST,
     ZARR,
-    ArrayLayout,
+    Layout,
     check_scheme_name,
     commit_path,
     files_below,
 )
 from neurodata.store._manifest import manifest_bytes
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
-from neurodata.store._table import SampleTable
+from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, text_to_bytes
 
 
 def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str, SchemeIndex]) -> None:
@@ -66,7 +66,7 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
         raise StoreError(f"{folder}: no scheme {head.default_scheme!r}, the default; there is {', '.join(schemes)}")
     total = sum((Counts(**commit["counts"]) for commit in commits), Counts())
     total.check(folder)
-    small = zarr_files(head, table, schemes)
+    small = zarr_files(head, table, schemes, n_shards)
     files = _small_entries(small) | _shard_entries(folder, commits)
     manifest = manifest_bytes(
         {
@@ -82,7 +82,7 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
     _replace(folder, small, files.keys(), manifest)
 
 
-def _checked_commit(folder: Path, shard: int, n_shards: int, layout: ArrayLayout) -> Json:
+def _checked_commit(folder: Path, shard: int, n_shards: int, layout: Layout) -> Json:
     commit = read_commit(folder, shard)
     path = folder / commit_path(shard)
     if commit["layout"] != layout.to_json():
@@ -92,16 +92,16 @@ def _checked_commit(folder: Path, shard: int, n_shards: int, layout: ArrayLayout
     n_samples = len(commit["samples"])
     if shard < n_shards - 1 and n_samples != layout.samples_per_shard:
         raise StoreError(f"{path}: {n_samples} samples; every shard but the last has {layout.samples_per_shard}")
-    shard_path = folder / commit["file"]
-    try:
-        size_bytes = shard_path.stat().st_size
-    except OSError as error:
-        raise StoreError(f"{shard_path}: {error.strerror}; run `neurodata prepare` again") from error
-    if size_bytes != commit["size_bytes"]:
-        raise StoreError(
-            f"{shard_path}: {size_bytes} bytes; its commit record says {commit['size_bytes']}; "
-            "run `neurodata prepare` again"
-        )
+    for name, entry in commit["files"].items():
+        try:
+            size_bytes = (folder / name).stat().st_size
+        except OSError as error:
+            raise StoreError(f"{folder / name}: {error.strerror}; run `neurodata prepare` again") from error
+        if size_bytes != entry["size_bytes"]:
+            raise StoreError(
+                f"{folder / name}: {size_bytes} bytes; its commit record says {entry['size_bytes']}; "
+                "run `neurodata prepare` again"
+            )
     return commit
 
 
@@ -117,18 +117,10 @@ def _sample_table(commits: list[Json], head: StoreHead, folder: Path) -> SampleT
             raise StoreError(
                 f"{folder}: sample {sample['key']!r} has target {sample['target']}, of {len(head.classes)} classes"
             )
-    shard, start = np.divmod(np.arange(len(samples), dtype=np.int64), head.layout.samples_per_shard)
-    return SampleTable(
-        keys=tuple(sample["key"] for sample in samples),
-        groups=tuple(sample["group"] for sample in samples),
-        targets=_column(samples, "target"),
-        n_events=_column(samples, "n_events"),
-        duration_us=_column(samples, "duration_us"),
-        shard=shard,
-        start=start,
-        stop=start + 1,
-        n_steps=np.full(len(samples), head.layout.array.shape[0] if head.layout.array.shape else 1, np.int64),
-    )
+    numbers = {name: _column(samples, name) for name in NUMBER_COLUMNS if name != "shard"}
+    numbers["shard"] = np.arange(len(samples), dtype=np.int64) // head.layout.samples_per_shard
+    texts = {name: text_to_bytes([sample[name] for sample in samples]) for name in TEXT_COLUMNS}
+    return SampleTable.from_columns(numbers | texts)
 
 
 def _column(samples: list[Json], name: str) -> NDArray[np.int64]:
@@ -165,9 +157,9 @@ def _small_entries(small: Mapping[str, bytes]) -> dict[str, Json]:
 
 
 def _shard_entries(folder: Path, commits: list[Json]) -> dict[str, Json]:
-    entries = {}
+    entries: dict[str, Json] = {}
     for shard, commit in enumerate(commits):
-        entries[commit["file"]] = {"size_bytes": commit["size_bytes"], "sha256": commit["sha256"]}
+        entries |= commit["files"]
         entries[commit_path(shard)] = _entry((folder / commit_path(shard)).read_bytes())
     return entries
 

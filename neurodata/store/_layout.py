@@ -1,20 +1,25 @@
-"""How a store keeps its arrays: the names of its files, and how samples are laid out in shards and chunks.
+"""How a store keeps its samples: three layouts, what one sample is in each, and the names of the files.
 
-The format is described in `docs/store-format.md`.
+Every layout is one or several columns: arrays of items, kept in one shard file for `samples_per_shard` samples, in
+chunks of `chunk_items` items. A sample is the items `start` to `stop` of its shard, the same in every column. The
+format is described in `docs/store-format.md`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurodata.errors import StoreError
+from neurodata.signals import EventArray, Sensor
 from neurodata.steps import ArraySpec
+from neurodata.store._sparse_code import encode
 
 MANIFEST = "manifest.json"
 COMMITS = "commits"
@@ -35,44 +40,55 @@ DTYPES = (
     "float32",
     "float64",
 )
+# Types that the sparse code takes: what it can count to fits 63 bits.
+SPARSE_DTYPES = ("bool", "uint8", "uint16", "uint32")
+SPARSE_CHUNK_BYTES = 1 << 14
+EVENTS_PER_CHUNK = 1 << 15
+LONGEST_SAMPLE_US = 2**32 - 1
+
+Compression: TypeAlias = Literal["none", "zstd"]
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayLayout:
-    """One dense array per sample, one sample per chunk, `samples_per_shard` chunks per file.
+class Column:
+    """An array of items: its path inside data.zarr, the type and shape of an item, and how many make a chunk."""
+
+    name: str
+    dtype: np.dtype[Any]
+    item_shape: tuple[int, ...]
+    chunk_items: int
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of one item."""
+        return int(np.prod(self.item_shape, dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of one chunk, uncompressed."""
+        return self.chunk_items * self.item_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What the layouts share; a layout is a `DenseLayout`, a `SparseLayout` or an `EventsLayout`.
 
     Parameters
     ----------
-    array
-        Shape, type and axes of one sample.
     samples_per_shard
-        Chunks in a shard file; the last shard may hold fewer.
+        Samples in one shard; the last shard may hold fewer.
     compression, level
-        "none" (chunks are read straight into place) or "zstd" of level 1 to 22.
-
-    Raises
-    ------
-    StoreError
-        When the array cannot be stored: an empty axis, an unknown type, axes without names.
+        Of each chunk: "none" or "zstd" of level 1 to 22.
     """
 
-    array: ArraySpec
     samples_per_shard: int
-    compression: Literal["none", "zstd"] = "none"
+    compression: Compression = "none"
     level: int = 1
 
-    def __post_init__(self) -> None:
-        array = self.array
-        if array.dtype.name not in DTYPES:
-            raise StoreError(f"array of type {array.dtype}: a store holds {', '.join(DTYPES)}")
-        if any(size < 1 for size in array.shape):
-            raise StoreError(f"array of shape {array.shape}: every axis of a stored array has at least length 1")
-        names = set(array.axes) - {"", "sample"}
-        if not len(names) == len(array.axes) == len(array.shape):
-            raise StoreError(
-                f"array of shape {array.shape} with the axes {array.axes}: "
-                'expected one name per axis, each different and none of them "sample"'
-            )
+    kind: ClassVar[str]
+
+    def check_files(self) -> None:
+        """StoreError when shards or chunks cannot be made like this."""
         if self.samples_per_shard < 1:
             raise StoreError(f"samples_per_shard is {self.samples_per_shard}; expected at least 1")
         if self.compression not in ("none", "zstd") or not 1 <= self.level <= 22:
@@ -81,32 +97,210 @@ class ArrayLayout:
             )
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the stored numbers: little-endian on every machine."""
-        return self.array.dtype.newbyteorder("<")
+    def columns(self) -> tuple[Column, ...]:
+        """The columns."""
+        raise NotImplementedError
 
-    def shard_path(self, shard: int) -> str:
-        """Path of a shard file inside the store; Zarr names it by its place along each axis."""
-        return "/".join([ZARR, "frames", "c", str(shard), *("0" for _ in self.array.shape)])
+    @property
+    def is_aligned(self) -> bool:
+        """Whether each sample begins a chunk: what fills up its last chunk costs nothing once compressed."""
+        return self.compression != "none"
+
+    def pieces(self, signal: Any, key: str) -> tuple[NDArray[Any], ...]:
+        """The items of one sample in each column; StoreError when the sample does not fit the layout."""
+        raise NotImplementedError
+
+    def n_steps(self, signal: Any) -> int:
+        """Length of the sample's first axis; 0 where frames are made at load."""
+        raise NotImplementedError
+
+    def n_chunks(self, n_items: int) -> int:
+        """Chunks of each column of a shard with this many items."""
+        return max(1, -(-n_items // self.columns[0].chunk_items))
+
+    def shard_path(self, column: Column, shard: int) -> str:
+        """Path inside the store of the file of one column of one shard: the only chunk of an array of its own."""
+        return f"{ZARR}/{column.name}/{shard}/c/0"
+
+    def shard_paths(self, shard: int) -> list[str]:
+        """Paths of all files of a shard."""
+        return [self.shard_path(column, shard) for column in self.columns]
 
     def to_json(self) -> dict[str, Any]:
         """The layout as the store's JSON files hold it."""
         compression = {"name": "none"} if self.compression == "none" else {"name": "zstd", "level": self.level}
-        return {
-            "kind": "dense",
-            "shape": list(self.array.shape),
-            "dtype": self.array.dtype.name,
-            "axes": list(self.array.axes),
-            "samples_per_shard": self.samples_per_shard,
-            "compression": compression,
-        }
+        return {"kind": self.kind, "samples_per_shard": self.samples_per_shard, "compression": compression}
 
-    @classmethod
-    def from_json(cls, layout: Mapping[str, Any]) -> ArrayLayout:
-        """The layout that `to_json` wrote."""
-        spec = ArraySpec(tuple(layout["shape"]), np.dtype(layout["dtype"]), tuple(layout["axes"]))
-        compression = layout["compression"]
-        return cls(spec, layout["samples_per_shard"], compression["name"], compression.get("level", 1))
+
+@dataclass(frozen=True, slots=True)
+class DenseLayout(Layout):
+    """One array a sample, all of one shape, one sample a chunk: [N, *shape] is one Zarr array.
+
+    Parameters
+    ----------
+    array
+        Shape, type and axes of one sample.
+
+    Raises
+    ------
+    StoreError
+        When the array cannot be stored: an empty axis, an unknown type, axes without names.
+    """
+
+    array: ArraySpec
+    kind: ClassVar[str] = "dense"
+
+    def __post_init__(self) -> None:
+        self.check_files()
+        _check_array(self.array, DTYPES)
+        if self.array.has_variable_steps:
+            raise StoreError('a dense layout holds samples of one shape; choose layout "sparse" or "events"')
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The frames, an item a sample."""
+        return (Column("frames", _little_endian(self.array.dtype), self.array.shape, 1),)
+
+    def pieces(self, signal: NDArray[Any], key: str) -> tuple[NDArray[Any], ...]:
+        """The sample as one item."""
+        _check_sample(signal, self.array, key)
+        return (signal[np.newaxis],)
+
+    def n_steps(self, signal: NDArray[Any]) -> int:
+        """Length of the first axis."""
+        return signal.shape[0] if signal.ndim else 1
+
+    def n_chunks(self, n_items: int) -> int:
+        """The index has room for a whole shard: all shards belong to one array."""
+        return self.samples_per_shard
+
+    def shard_path(self, column: Column, shard: int) -> str:
+        """Zarr names a shard of the array by its place along each axis."""
+        return "/".join([ZARR, column.name, "c", str(shard), *("0" for _ in self.array.shape)])
+
+    def to_json(self) -> dict[str, Any]:
+        """The layout as the store's JSON files hold it."""
+        return Layout.to_json(self) | _array_json(self.array)
+
+
+@dataclass(frozen=True, slots=True)
+class SparseLayout(Layout):
+    """Counts of which most are zero, as a code of about one byte for each that is not (`_sparse_code`).
+
+    Parameters
+    ----------
+    array
+        Shape, type and axes of one sample; the first axis may be as long as the sample (0 in the shape).
+
+    Raises
+    ------
+    StoreError
+        When the numbers are not unsigned counts, or an axis is empty or without a name.
+    """
+
+    array: ArraySpec
+    kind: ClassVar[str] = "sparse"
+
+    def __post_init__(self) -> None:
+        self.check_files()
+        _check_array(self.array, SPARSE_DTYPES)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The code, an item a byte."""
+        return (Column("sparse/code", np.dtype(np.uint8), (), SPARSE_CHUNK_BYTES),)
+
+    def pieces(self, signal: NDArray[Any], key: str) -> tuple[NDArray[Any], ...]:
+        """The code of the sample."""
+        _check_sample(signal, self.array, key)
+        return (encode(signal),)
+
+    def n_steps(self, signal: NDArray[Any]) -> int:
+        """Length of the first axis."""
+        return signal.shape[0] if signal.ndim else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The layout as the store's JSON files hold it."""
+        return Layout.to_json(self) | _array_json(self.array)
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLayout(Layout):
+    """Events as two columns, from which frames are made when they are loaded.
+
+    `t` is microseconds since the sample's first event, uint32; `address` is (p * height + y) * width + x in
+    the smallest unsigned type that holds every place of the sensor.
+
+    Parameters
+    ----------
+    sensor
+        The pixel grid of the stored events.
+    """
+
+    sensor: Sensor
+    kind: ClassVar[str] = "events"
+
+    def __post_init__(self) -> None:
+        self.check_files()
+
+    @property
+    def address_dtype(self) -> np.dtype[Any]:
+        """The smallest unsigned type that holds every address."""
+        sensor = self.sensor
+        return np.dtype(np.min_scalar_type(sensor.polarities * sensor.height * sensor.width - 1)).newbyteorder("<")
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Time and address, an item an event."""
+        return (
+            Column("events/t", np.dtype("<u4"), (), EVENTS_PER_CHUNK),
+            Column("events/address", self.address_dtype, (), EVENTS_PER_CHUNK),
+        )
+
+    def pieces(self, signal: EventArray, key: str) -> tuple[NDArray[Any], ...]:
+        """Times since the first event, and addresses."""
+        if signal.sensor != self.sensor:
+            raise StoreError(f"sample {key!r} is from {signal.sensor}; expected {self.sensor}")
+        if signal.duration_us > LONGEST_SAMPLE_US:
+            raise StoreError(
+                f"sample {key!r} is {signal.duration_us} us long; an events layout holds up to {LONGEST_SAMPLE_US} us "
+                "(71 minutes) a sample: cut it by labels or by time_slice"
+            )
+        since_first = (signal.t - signal.t[:1]).astype("<u4")
+        return since_first, addresses(signal).astype(self.address_dtype)
+
+    def n_steps(self, signal: EventArray) -> int:
+        """0: how many frames there are is said at load."""
+        return 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The layout as the store's JSON files hold it."""
+        return Layout.to_json(self) | {"sensor": asdict(self.sensor)}
+
+
+def layout_from_json(layout: Mapping[str, Any]) -> Layout:
+    """The layout that `to_json` wrote."""
+    kind, compression = layout["kind"], layout["compression"]
+    files = {
+        "samples_per_shard": layout["samples_per_shard"],
+        "compression": compression["name"],
+        "level": compression.get("level", 1),
+    }
+    if kind == EventsLayout.kind:
+        return EventsLayout(Sensor(**layout["sensor"]), **files)
+    if kind not in (DenseLayout.kind, SparseLayout.kind):
+        raise StoreError(f"layout {kind!r}: this release reads dense, sparse and events")
+    array = ArraySpec(
+        tuple(layout["shape"]), np.dtype(layout["dtype"]), tuple(layout["axes"]), 0 in layout["shape"][:1]
+    )
+    return DenseLayout(array, **files) if kind == DenseLayout.kind else SparseLayout(array, **files)
+
+
+def addresses(events: EventArray) -> NDArray[np.int64]:
+    """The place of each event in a frame [C, H, W] in C order, int64 [n]."""
+    height, width = events.sensor.height, events.sensor.width
+    p = events.p if events.sensor.polarities == 2 else np.zeros(len(events), np.bool_)
+    return (p.astype(np.int64) * height + events.y) * width + events.x
 
 
 def commit_path(shard: int) -> str:
@@ -124,3 +318,38 @@ def check_scheme_name(name: str) -> None:
     """A scheme's name is a folder's name, on every file system and in Zarr."""
     if not re.fullmatch("[a-z0-9][a-z0-9_-]*", name):
         raise StoreError(f"scheme {name!r}: a name is lower-case letters, digits, hyphens and underscores")
+
+
+def _little_endian(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type as stored: little-endian on every machine."""
+    return dtype.newbyteorder("<")
+
+
+def _array_json(array: ArraySpec) -> dict[str, Any]:
+    return {"shape": list(array.shape), "dtype": array.dtype.name, "axes": list(array.axes)}
+
+
+def _check_array(array: ArraySpec, dtypes: tuple[str, ...]) -> None:
+    if array.dtype.name not in dtypes:
+        raise StoreError(f"array of type {array.dtype}: this layout holds {', '.join(dtypes)}")
+    if any(size < 1 for size in array.shape[array.has_variable_steps :]):
+        raise StoreError(f"array of shape {array.shape}: every axis of a stored array has at least length 1")
+    names = set(array.axes) - {"", "sample"}
+    if not len(names) == len(array.axes) == len(array.shape):
+        raise StoreError(
+            f"array of shape {array.shape} with the axes {array.axes}: "
+            'expected one name per axis, each different and none of them "sample"'
+        )
+
+
+def _check_sample(found: NDArray[Any], expected: ArraySpec, key: str) -> None:
+    free = int(expected.has_variable_steps)
+    if (
+        found.shape[free:] != expected.shape[free:]
+        or found.ndim != len(expected.shape)
+        or found.dtype != expected.dtype
+    ):
+        raise StoreError(
+            f"sample {key!r} is {found.dtype} of shape {found.shape}; "
+            f"expected {expected.dtype} of shape {expected.shape}"
+        )

@@ -43,11 +43,10 @@ def read_manifest(folder: Path) -> Json:
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
     manifest = parse(raw, path)
-    if manifest.get("version") != STORE_VERSION:
-        raise StoreError(
-            f"{path}: format version {manifest.get('version')!r}; this release reads version {STORE_VERSION}: "
-            "upgrade with `pip install --upgrade neurodata-pipeline`"
-        )
+    if (version := manifest.get("version")) != STORE_VERSION:
+        is_older = isinstance(version, int) and version < STORE_VERSION
+        way_out = "prepare the store again" if is_older else "upgrade with `pip install --upgrade neurodata-pipeline`"
+        raise StoreError(f"{path}: format version {version!r}; this release reads version {STORE_VERSION}: {way_out}")
     check_seal(manifest, SEAL, path)
     missing = ENTRIES - manifest.keys()
     if missing:

@@ -1,26 +1,30 @@
-"""Reading a finished store: the sample table and schemes at once, frames one sample at a time, without zarr-python."""
+"""Reading a finished store: the sample table and schemes at once, one sample at a time, without zarr-python."""
 
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache, partial
+import threading
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.datasets import PARTITIONS
 from neurodata.errors import NeurodataError, StorageError, StoreError
+from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec
-from neurodata.store._layout import MANIFEST, ZARR, ArrayLayout
+from neurodata.store._layout import MANIFEST, ZARR, Column, DenseLayout, EventsLayout, Layout
 from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
-from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, Shard
-from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable
+from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, ShardFile, Verify, as_bytes
+from neurodata.store._sparse_code import decode_into
+from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, items_of_shards
 
 # Files are opened when first needed and kept, up to this many; macOS allows a process 256 by default.
-MAX_OPEN_SHARDS = 64
+MAX_OPEN_FILES = 64
 
 
 class StoreReader:
@@ -33,6 +37,8 @@ class StoreReader:
     ----------
     path
         The folder that holds manifest.json.
+    verify
+        When checksums of chunks are compared: "always", at the "first-read" of each chunk by this reader, or "never".
 
     Attributes
     ----------
@@ -44,8 +50,8 @@ class StoreReader:
         Dataset, recipe, source, classes, sensor and layout.
     counts : Counts
         Events read, encoded and dropped in the whole store.
-    array : ArraySpec
-        Shape, type and axes of one sample.
+    array : ArraySpec or None
+        Shape, type and axes of one sample; None in a store of events, whose frames are made at load.
     table : SampleTable
         One row per sample; its arrays are read-only.
     schemes : dict of str to SchemeIndex
@@ -61,93 +67,191 @@ class StoreReader:
         When a file cannot be read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, verify: Verify = "always") -> None:
+        if verify not in get_args(Verify):
+            raise StoreError(f"verify={verify!r}: expected {' or '.join(get_args(Verify))}")
         self.path = Path(path).absolute()
+        self.verify = verify
         self.manifest = read_manifest(self.path)
         try:
             self.head = StoreHead.from_json(self.manifest)
             self.counts = Counts(**self.manifest["counts"])
             self.table = self._read_table(self.manifest["n_samples"])
             self.schemes = {name: self._read_scheme(name, entry) for name, entry in self.manifest["schemes"].items()}
-            layout = self.head.layout
-            sizes = [
-                self.manifest["files"][layout.shard_path(shard)]["size_bytes"]
-                for shard in range(self.manifest["n_shards"])
-            ]
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            shards = _Shards(self.path, self.head.layout, self.manifest, self.table, verify)
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             if isinstance(error, NeurodataError):
                 raise
             raise StoreError(f"{self.path / MANIFEST}: entry missing or of another type: {error}") from error
-        self.array = ArraySpec(layout.array.shape, layout.dtype, layout.array.axes)
-        # Indexes stay when their file is closed: 16 bytes a sample.
-        indexes: dict[int, NDArray[np.uint64]] = {}
-        self._shard = lru_cache(MAX_OPEN_SHARDS)(partial(_open_shard, self.path, layout, sizes, indexes))
+        self.array = _stored_array(self.head.layout)
+        self._open = lru_cache(MAX_OPEN_FILES)(shards.open)
+        self._scratch = threading.local()
         self._closed = False
 
-    def read_into(self, index: int, out: NDArray[Any]) -> None:
-        """Read one sample into an array of the store's shape and type.
+    def shape(self, index: int) -> tuple[int, ...]:
+        """Shape of one stored array."""
+        array = self.require_array()
+        return (int(self.table.n_steps[index]), *array.shape[1:]) if array.has_variable_steps else array.shape
 
-        One read of one chunk, checked by its crc32c; into `out` itself where that is C-contiguous. After an
-        error the content of `out` is undefined.
+    def read_into(self, index: int, out: NDArray[Any]) -> None:
+        """Read one sample, checked by its crc32c, into an array.
+
+        After an error the content of `out` is undefined.
 
         Parameters
         ----------
         index
             Row of the sample table, 0 to len(self) - 1.
         out
-            Writable array of `array.shape` and `array.dtype`.
+            Writable, of `shape(index)`. Best of the stored type and C-contiguous: it is read straight into place then.
+            Or of a type that holds every number that the stored one can, or float32, which rounds others.
 
         Raises
         ------
         StoreError
-            When the sample is damaged or its file missing; names the sample's key. Also after `close`.
+            When the sample is damaged or its file missing; names the sample's key. Also after `close`, and for a
+            store of events.
         StorageError
             When the file cannot be read.
         """
-        if not 0 <= index < len(self.table):
-            raise IndexError(f"{self.path}: sample {index}; there are {len(self.table)}")
-        if out.shape != self.array.shape or out.dtype != self.array.dtype or not out.flags.writeable:
+        array, layout = self.require_array(), self.head.layout
+        self._check_index(index)
+        if out.shape != self.shape(index) or not _takes(out.dtype, array.dtype) or not out.flags.writeable:
             raise ValueError(
                 f"out is {out.dtype} of shape {out.shape}, writable: {out.flags.writeable}; "
-                f"expected {self.array.dtype} of shape {self.array.shape}, writable"
+                f"expected {array.dtype} of shape {self.shape(index)}, writable"
             )
-        if self._closed:
-            raise StoreError(f"{self.path}: the store was closed; open it again")
         if not out.flags.c_contiguous:
             out[...] = self.read(index)
-            return
-        shard, place = divmod(int(index), self.head.layout.samples_per_shard)
+        elif not isinstance(layout, DenseLayout):
+            self._decode(index, out.reshape(-1), array.dtype)
+        elif out.dtype == array.dtype:
+            self._read_column(index, layout.columns[0], as_bytes(out))
+        else:
+            stored = self._read_column(index, layout.columns[0])
+            out[...] = stored.view(array.dtype).reshape(out.shape)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """One sample as a new array of `shape(index)` and `array.dtype`; see `read_into`."""
+        array = self.require_array()
+        self._check_index(index)
+        out = np.empty(self.shape(index), array.dtype)
+        self.read_into(index, out)
+        return out
+
+    def read_events(self, index: int) -> EventArray:
+        """The events of one sample, in a store of events, with their times on the recording's clock.
+
+        Raises
+        ------
+        StoreError
+            As for `read_into`, and for a store of frames.
+        """
+        layout = self.require_events()
+        since_first = self.read_items(index, "t").astype(np.int64)
+        address = self.read_items(index, "address").astype(np.intp)
+        width, height = layout.sensor.width, layout.sensor.height
+        rows, x = np.divmod(address, width)
+        p, y = np.divmod(rows, height)
+        if len(p) and int(p.max()) >= layout.sensor.polarities:
+            raise StoreError(f"sample {self.table.keys[index]!r} of {self.path}: an address beyond the sensor's pixels")
+        p = p.astype(np.bool_) if layout.sensor.polarities == 2 else np.ones(len(p), np.bool_)
+        t = since_first + self.table.start_us[index]
+        return EventArray(t, x.astype(np.uint16), y.astype(np.uint16), p, layout.sensor)
+
+    def read_items(self, index: int, name: str) -> NDArray[Any]:
+        """Times "t" or addresses "address" as stored: an array that this thread's next read writes over.
+
+        Raises
+        ------
+        StoreError
+            As for `read_events`.
+        """
+        layout = self.require_events()
+        self._check_index(index)
+        column = layout.columns[("t", "address").index(name)]
+        return self._read_column(index, column).view(column.dtype)
+
+    def _decode(self, index: int, out: NDArray[Any], dtype: np.dtype[Any]) -> None:
+        """The cells that a sparse code tells, over all of `out`, 1-D."""
+        code = self._read_column(index, self.head.layout.columns[0])
+        largest = 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
+        if (n_tokens := decode_into(code, out, largest)) < 0:
+            raise StoreError(
+                f"sample {self.table.keys[index]!r} of {self.path}: byte {-1 - n_tokens} of its code names no cell of "
+                f"{self.shape(index)} with a {dtype} count"
+            )
+
+    def _read_column(self, index: int, column: Column, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """The bytes of one sample in a column: in `out`, if it has the size of whole chunks, or in scratch memory."""
+        if self._closed:
+            raise StoreError(f"{self.path}: the store was closed; open it again")
+        start, stop = int(self.table.start[index]), int(self.table.stop[index])
+        first = start // column.chunk_items
+        n_chunks = -(-stop // column.chunk_items) - first if stop > start else 0
+        chunks = self._scratch_bytes(n_chunks * column.chunk_bytes) if out is None else out
+        key = self.table.keys[index]
         try:
-            self._shard(shard).read_into(place, out)
+            if n_chunks:
+                self._open(int(self.table.shard[index]), column).read_into(first, chunks)
         except DamageError as damage:
             raise StoreError(
-                f"sample {self.table.keys[index]!r}: {damage}; `neurodata verify {self.path}` lists all damage, "
+                f"sample {key!r}: {damage}; `neurodata verify {self.path}` lists all damage, "
                 f"`neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
             ) from damage
         except OSError as error:
-            raise StorageError(f"sample {self.table.keys[index]!r} of {self.path} cannot be read: {error}") from error
+            raise StorageError(f"sample {key!r} of {self.path} cannot be read: {error}") from error
+        skipped = (start - first * column.chunk_items) * column.item_bytes
+        return chunks[skipped : skipped + (stop - start) * column.item_bytes]
 
-    def read(self, index: int) -> NDArray[Any]:
-        """One sample as a new array of `array.shape` and `array.dtype`; see `read_into`."""
-        out = np.empty(self.array.shape, self.array.dtype)
-        self.read_into(index, out)
-        return out
+    def _scratch_bytes(self, n: int) -> NDArray[np.uint8]:
+        """Memory of this thread, n bytes: fresh pages for every sample would cost more than reading it."""
+        kept: NDArray[np.uint8] | None = getattr(self._scratch, "bytes", None)
+        if kept is None or len(kept) < n:
+            kept = self._scratch.bytes = np.empty(max(n, 1 << 16), np.uint8)
+        return kept[:n]
+
+    def _check_index(self, index: int) -> None:
+        if not 0 <= index < len(self.table):
+            raise IndexError(f"{self.path}: sample {index}; there are {len(self.table)}")
+
+    def require_array(self) -> ArraySpec:
+        """Shape, type and axes of one stored array; StoreError in a store of events."""
+        if self.array is None:
+            raise StoreError(
+                f"{self.path}: a store of events has no frames until it is said how they are made, as in "
+                f'neurodata.load("{self.head.dataset}", T=16, layout="events") or '
+                'split.with_view([{"name": "event_frame", "T": 16}])'
+            )
+        return self.array
+
+    def require_events(self) -> EventsLayout:
+        """The layout of a store of events; StoreError in one of frames."""
+        layout = self.head.layout
+        if not isinstance(layout, EventsLayout):
+            raise StoreError(f"{self.path}: holds frames ({layout.kind}), not events; prepare it with --layout events")
+        return layout
 
     def close(self) -> None:
         """Close all files, each as soon as no other thread reads from it; reading afterwards is a StoreError."""
         self._closed = True
-        self._shard.cache_clear()
+        self._open.cache_clear()
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def __repr__(self) -> str:
-        layout = self.head.layout.array
-        kind = f"{self.head.source_kind}, partial" if self.head.partial else self.head.source_kind
-        return f"{type(self).__name__}({self.path} ({kind}): {len(self)} samples, {layout.dtype} {list(layout.shape)})"
+    @property
+    def contents(self) -> str:
+        """What a sample is, in words: "uint8 [16, 2, 128, 128]", or "events on 128x128x2"."""
+        layout = self.head.layout
+        return f"events on {layout.sensor}" if isinstance(layout, EventsLayout) else _described(self.require_array())
 
-    def __reduce__(self) -> tuple[type[StoreReader], tuple[Path]]:
-        return type(self), (self.path,)
+    def __repr__(self) -> str:
+        kind = f"{self.head.source_kind}, partial" if self.head.partial else self.head.source_kind
+        return f"{type(self).__name__}({self.path} ({kind}): {len(self)} samples, {self.contents})"
+
+    def __reduce__(self) -> tuple[type[StoreReader], tuple[Path, Verify]]:
+        return type(self), (self.path, self.verify)
 
     def _read_table(self, n_samples: int) -> SampleTable:
         numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}
@@ -194,9 +298,45 @@ class StoreReader:
         return content
 
 
-def _open_shard(
-    folder: Path, layout: ArrayLayout, sizes: list[int], indexes: dict[int, NDArray[np.uint64]], number: int
-) -> Shard:
-    shard = Shard(folder / layout.shard_path(number), layout, sizes[number], indexes.get(number))
-    indexes[number] = shard.index
-    return shard
+class _Shards:
+    """How the shard files of a store are opened."""
+
+    def __init__(self, folder: Path, layout: Layout, manifest: Json, table: SampleTable, verify: Verify) -> None:
+        self._folder, self._layout, self._verify = folder, layout, verify
+        n_shards, files = manifest["n_shards"], manifest["files"]
+        self._n_chunks = [layout.n_chunks(n_items) for n_items in items_of_shards(table, n_shards)]
+        self._sizes = {
+            path: files[path]["size_bytes"] for shard in range(n_shards) for path in layout.shard_paths(shard)
+        }
+        # Indexes stay when their file is closed: 16 bytes a chunk.
+        self._indexes: dict[str, NDArray[np.uint64]] = {}
+
+    def open(self, shard: int, column: Column) -> ShardFile:
+        """One column of one shard."""
+        path = self._layout.shard_path(column, shard)
+        file = ShardFile(
+            self._folder / path,
+            column,
+            self._layout.compression,
+            self._n_chunks[shard],
+            self._sizes[path],
+            index=self._indexes.get(path),
+            verify=self._verify,
+        )
+        self._indexes[path] = file.index
+        return file
+
+
+def _stored_array(layout: Layout) -> ArraySpec | None:
+    """Shape, type and axes of a stored array, the type in the byte order of the store."""
+    array: ArraySpec | None = getattr(layout, "array", None)
+    return array and replace(array, dtype=array.dtype.newbyteorder("<"))
+
+
+def _takes(out: np.dtype[Any], stored: np.dtype[Any]) -> bool:
+    return out == np.float32 or np.can_cast(stored, out, "safe")
+
+
+def _described(array: ArraySpec) -> str:
+    steps = ["T" if array.has_variable_steps and k == 0 else str(size) for k, size in enumerate(array.shape)]
+    return f"{array.dtype} [{', '.join(steps)}]"

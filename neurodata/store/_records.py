@@ -18,7 +18,7 @@ from neurodata.errors import StoreError
 from neurodata.signals import Sensor
 from neurodata.steps import ADDED
 from neurodata.storage import canonical_json
-from neurodata.store._layout import ArrayLayout
+from neurodata.store._layout import Layout, layout_from_json
 
 Json = dict[str, Any]
 
@@ -116,7 +116,7 @@ class StoreHead:
     default_scheme: str
     classes: tuple[str, ...]
     sensor: Sensor
-    layout: ArrayLayout
+    layout: Layout
 
     def to_json(self) -> Json:
         """The head as manifest.json and the attributes of data.zarr hold it."""
@@ -135,7 +135,7 @@ class StoreHead:
             **{name: head[name] for name in _PLAIN_HEAD},
             classes=tuple(head["classes"]),
             sensor=Sensor(**head["sensor"]),
-            layout=ArrayLayout.from_json(head["layout"]),
+            layout=layout_from_json(head["layout"]),
         )
 
 

@@ -12,20 +12,24 @@ import os
 import struct
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import google_crc32c
 import numpy as np
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
-from neurodata.store._layout import ArrayLayout
+from neurodata.store._layout import Column, Layout
 
 CRC_SIZE_BYTES = 4
 MISSING = 2**64 - 1
+# Of one call of the system (IOV_MAX of Linux and macOS).
+MOST_BUFFERS = 1024
+# Whether checksums of chunks are compared at every read, at the first one of a process, or not at all.
+Verify: TypeAlias = Literal["always", "first-read", "never"]
 
 
 class DamageError(Exception):
@@ -40,48 +44,96 @@ class Written:
     sha256: str
 
 
-def write_chunks(stream: BinaryIO, layout: ArrayLayout, arrays: Iterable[NDArray[Any]]) -> Written:
-    """Write a whole shard file: one chunk per array as it comes, at most `samples_per_shard`, then the index."""
-    index = np.full((layout.samples_per_shard, 2), MISSING, dtype="<u8")  # [place, (offset, size)]
-    digest = hashlib.sha256()
-    offset = 0
-    for place, array in enumerate(arrays):
-        chunk = _encode(array, layout)
-        _append(stream, digest, chunk)
-        index[place] = offset, chunk.nbytes + CRC_SIZE_BYTES
-        offset += chunk.nbytes + CRC_SIZE_BYTES
-    _append(stream, digest, _as_bytes(index))
-    return Written(offset + index.nbytes + CRC_SIZE_BYTES, digest.hexdigest())
-
-
-def _encode(array: NDArray[Any], layout: ArrayLayout) -> NDArray[np.uint8]:
-    plain = _as_bytes(np.ascontiguousarray(array, layout.dtype))
-    if layout.compression == "none":
-        return plain
-    return np.frombuffer(Zstd(layout.level, checksum=False).encode(plain), np.uint8)
-
-
-def _append(stream: BinaryIO, digest: Any, chunk: NDArray[np.uint8]) -> None:
-    for part in (chunk.data, struct.pack("<I", google_crc32c.value(chunk))):
-        stream.write(part)
-        digest.update(part)
-
-
-def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    return array.reshape(-1).view(np.uint8)
-
-
-class Shard:
-    """A shard file opened for reading; safe to use from several threads and after a fork.
+class ShardWriter:
+    """One column of one shard, written as its items come: full chunks, and at the end the index.
 
     Parameters
     ----------
-    path, layout
-        The file and how it is laid out.
+    stream
+        Where to.
+    column, layout
+        What is written, and how chunks are made of it.
+    """
+
+    def __init__(self, stream: BinaryIO, column: Column, layout: Layout) -> None:
+        self._stream = stream
+        self._column = column
+        self._layout = layout
+        self._digest = hashlib.sha256()
+        self._offset = 0
+        self._extents: list[tuple[int, int]] = []
+        # What does not fill a chunk yet.
+        self._rest = np.empty(column.chunk_bytes, np.uint8)
+        self._n_rest = 0
+
+    def append(self, items: NDArray[Any]) -> tuple[int, int]:
+        """Add the items of one sample, [n, *item_shape]; where they begin and end in the shard."""
+        column = self._column
+        content = as_bytes(np.ascontiguousarray(items, column.dtype))
+        start = len(self._extents) * column.chunk_items + self._n_rest // column.item_bytes
+        taken = 0
+        while taken < len(content):
+            if self._n_rest == 0 and len(content) - taken >= column.chunk_bytes:
+                self._write_chunk(content[taken : taken + column.chunk_bytes])
+                taken += column.chunk_bytes
+                continue
+            part = content[taken : taken + column.chunk_bytes - self._n_rest]
+            self._rest[self._n_rest : self._n_rest + len(part)] = part
+            self._n_rest += len(part)
+            taken += len(part)
+            if self._n_rest == column.chunk_bytes:
+                self._flush()
+        if self._layout.is_aligned:
+            self._flush()
+        return start, start + len(items)
+
+    def finish(self) -> Written:
+        """Fill up the last chunk with zeros and write the index."""
+        self._flush()
+        column = self._column
+        index = np.full((self._layout.n_chunks(len(self._extents) * column.chunk_items), 2), MISSING, dtype="<u8")
+        if self._extents:
+            index[: len(self._extents)] = self._extents  # [place, (offset, size)]
+        self._append(as_bytes(index))
+        return Written(self._offset, self._digest.hexdigest())
+
+    def _flush(self) -> None:
+        if self._n_rest:
+            self._rest[self._n_rest :] = 0
+            self._write_chunk(self._rest)
+            self._n_rest = 0
+
+    def _write_chunk(self, chunk: NDArray[np.uint8]) -> None:
+        layout = self._layout
+        if layout.compression != "none":
+            chunk = np.frombuffer(Zstd(layout.level, checksum=False).encode(chunk), np.uint8)
+        self._extents.append((self._offset, chunk.nbytes + CRC_SIZE_BYTES))
+        self._append(chunk)
+
+    def _append(self, content: NDArray[np.uint8]) -> None:
+        for part in (content.data, struct.pack("<I", google_crc32c.value(content))):
+            self._stream.write(part)
+            self._digest.update(part)
+        self._offset += content.nbytes + CRC_SIZE_BYTES
+
+
+class ShardFile:
+    """The file of one column of one shard, opened for reading; safe to use from several threads and after a fork.
+
+    Parameters
+    ----------
+    path
+        The file.
+    column, compression
+        What its chunks hold.
+    n_chunks
+        Entries of its index.
     size_bytes
         What the file should measure.
     index
-        The index, where it was read before.
+        The index, uint64 [n_chunks, 2], where it was read before.
+    verify
+        When the checksums of chunks are compared; that of the index always is.
 
     Raises
     ------
@@ -92,67 +144,124 @@ class Shard:
     """
 
     def __init__(
-        self, path: Path, layout: ArrayLayout, size_bytes: int, index: NDArray[np.uint64] | None = None
+        self,
+        path: Path,
+        column: Column,
+        compression: str,
+        n_chunks: int,
+        size_bytes: int,
+        index: NDArray[np.uint64] | None = None,
+        verify: Verify = "always",
     ) -> None:
-        self._layout = layout
+        self._chunk_bytes = column.chunk_bytes
+        self._is_plain = compression == "none"
         try:
             self._file = RandomAccess(path)
         except FileNotFoundError:
             raise DamageError(f"{path}: the shard file is missing") from None
         if self._file.size_bytes != size_bytes:
             raise DamageError(f"{path}: the file measures {self._file.size_bytes} bytes; expected {size_bytes}")
-        self._index_start = size_bytes - 16 * layout.samples_per_shard - CRC_SIZE_BYTES
-        self.index = self._read_index() if index is None else index  # [place, (offset, size)]
+        self._index_start = size_bytes - 16 * n_chunks - CRC_SIZE_BYTES
+        self.index = self._read_index(n_chunks) if index is None else index  # [place, (offset, size)]
+        # Chunks that need no check any more.
+        self._trusted = None if verify == "always" else np.full(n_chunks, verify == "never")
 
-    def read_into(self, place: int, out: NDArray[Any]) -> None:
-        """Read, check and decode one chunk into `out` (C-contiguous, of the layout's shape and type)."""
-        offset, size = self.extent(place)
-        if self._layout.compression == "none":
-            self._read_checked(offset, _as_bytes(out))
-            return
-        chunk = np.empty(size - CRC_SIZE_BYTES, np.uint8)
-        self._read_checked(offset, chunk)
-        self._decompress(chunk, offset, out)
+    def read_into(self, first: int, out: NDArray[np.uint8]) -> None:
+        """Read, check and decode neighbouring chunks from `first` on into `out`, as many as it has room for."""
+        extents = [self.extent(place) for place in range(first, first + len(out) // self._chunk_bytes)]
+        if self._is_plain:
+            self._read_plain(first, extents, out)
+        else:
+            self._read_packed(first, extents, out)
 
     def extent(self, place: int) -> tuple[int, int]:
         """Offset and size in bytes of one chunk with its crc32c; DamageError where the index cannot be true."""
+        if place >= len(self.index):
+            raise self._damage(f"chunk {place} is missing from the index, which has {len(self.index)}")
         offset, size = int(self.index[place, 0]), int(self.index[place, 1])
         if offset == size == MISSING:
             raise self._damage(f"chunk {place} is missing from the index")
         if offset + size > self._index_start or size <= CRC_SIZE_BYTES:
             raise self._damage(f"the index puts chunk {place} at bytes {offset} to {offset + size}, outside the chunks")
-        plain_size = self._layout.array.size_bytes + CRC_SIZE_BYTES
-        if self._layout.compression == "none" and size != plain_size:
+        plain_size = self._chunk_bytes + CRC_SIZE_BYTES
+        if self._is_plain and size != plain_size:
             raise self._damage(f"the index gives chunk {place} {size} bytes; expected {plain_size}")
         return offset, size
 
-    def _read_index(self) -> NDArray[np.uint64]:
-        index = np.empty((self._layout.samples_per_shard, 2), dtype="<u8")
-        if self._index_start < 0:
-            raise self._damage(f"{self._file.size_bytes} bytes are too few for an index of {index.nbytes}")
-        self._read_checked(self._index_start, _as_bytes(index))
-        return index
+    def _read_plain(self, first: int, extents: list[tuple[int, int]], out: NDArray[np.uint8]) -> None:
+        """Chunks straight into place."""
+        crcs = np.empty((len(extents), CRC_SIZE_BYTES), np.uint8)
+        for run in _side_by_side(extents):
+            parts = [part for k in run for part in (self._chunk(out, k).data, crcs[k].data)]
+            self._file.read_into(extents[run[0]][0], parts)
+        for k, (offset, _) in enumerate(extents):
+            self._check(first + k, self._chunk(out, k), crcs[k], offset)
 
-    def _read_checked(self, offset: int, chunk: NDArray[np.uint8]) -> None:
-        crc = np.empty(CRC_SIZE_BYTES, np.uint8)
-        self._file.read_into(offset, [chunk.data, crc.data])
+    def _read_packed(self, first: int, extents: list[tuple[int, int]], out: NDArray[np.uint8]) -> None:
+        for run in _side_by_side(extents):
+            start = extents[run[0]][0]
+            packed = np.empty(sum(extents[k][1] for k in run), np.uint8)
+            self._file.read_into(start, [packed.data])
+            for k in run:
+                offset, size = extents[k]
+                whole = packed[offset - start : offset - start + size]
+                chunk, crc = whole[:-CRC_SIZE_BYTES], whole[-CRC_SIZE_BYTES:]
+                self._check(first + k, chunk, crc, offset)
+                self._decompress(chunk, offset, self._chunk(out, k))
+
+    def _chunk(self, out: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
+        return out[k * self._chunk_bytes : (k + 1) * self._chunk_bytes]
+
+    def _check(self, place: int, chunk: NDArray[np.uint8], crc: NDArray[np.uint8], offset: int) -> None:
+        if self._trusted is not None and self._trusted[place]:
+            return
         found, expected = google_crc32c.value(chunk), int.from_bytes(crc.tobytes(), "little")
         if found != expected:
             stop = offset + len(chunk) + CRC_SIZE_BYTES
             raise self._damage(f"bytes {offset} to {stop} have the crc32c {found:08x}; expected {expected:08x}")
+        if self._trusted is not None:
+            self._trusted[place] = True
 
-    def _decompress(self, chunk: NDArray[np.uint8], offset: int, out: NDArray[Any]) -> None:
+    def _read_index(self, n_chunks: int) -> NDArray[np.uint64]:
+        if self._index_start < 0:
+            raise self._damage(f"{self._file.size_bytes} bytes are too few for an index of {16 * n_chunks}")
+        index = np.empty((n_chunks, 2), dtype="<u8")
+        crc = np.empty(CRC_SIZE_BYTES, np.uint8)
+        self._file.read_into(self._index_start, [as_bytes(index).data, crc.data])
+        found, expected = google_crc32c.value(as_bytes(index)), int.from_bytes(crc.tobytes(), "little")
+        if found != expected:
+            raise self._damage(
+                f"bytes {self._index_start} to {self._file.size_bytes} have the crc32c {found:08x}; "
+                f"expected {expected:08x}"
+            )
+        return index
+
+    def _decompress(self, chunk: NDArray[np.uint8], offset: int, out: NDArray[np.uint8]) -> None:
         where = f"bytes {offset} to {offset + len(chunk)}"
         # numcodecs leaves the rest of `out` untouched when the chunk holds less.
         if _zstd_content_size(chunk) != out.nbytes:
             raise self._damage(f"{where} are not a zstd frame of {out.nbytes} bytes")
         try:
-            Zstd().decode(chunk, _as_bytes(out))
+            Zstd().decode(chunk, out)
         except (RuntimeError, ValueError) as error:
             raise self._damage(f"{where}: {error}") from error
 
     def _damage(self, found: str) -> DamageError:
         return DamageError(f"{self._file.path}: {found}")
+
+
+def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """The bytes of a C-contiguous array, without a copy."""
+    return array.reshape(-1).view(np.uint8)
+
+
+def _side_by_side(extents: list[tuple[int, int]]) -> Iterator[range]:
+    """Runs of chunks that stand one behind the other in the file; one run, where a writer of ours put them."""
+    begin = 0
+    for k, (offset, size) in enumerate(extents):
+        if k + 1 == len(extents) or extents[k + 1][0] != offset + size:
+            yield range(begin, k + 1)
+            begin = k + 1
 
 
 def _zstd_content_size(frame: NDArray[np.uint8]) -> int | None:
@@ -192,7 +301,7 @@ class RandomAccess:
 
     def _read(self, offset: int, buffers: list[memoryview]) -> int:
         if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), buffers, offset)
+            return os.preadv(self._file.fileno(), buffers[:MOST_BUFFERS], offset)
         with self._lock:
             self._file.seek(offset)
             return self._file.readinto(buffers[0])

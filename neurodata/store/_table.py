@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ NUMBER_COLUMNS = {
     "start": "start",
     "stop": "stop",
     "n_steps": "n_steps",
+    "start_us": "start_us",
 }
 
 
@@ -26,12 +27,13 @@ NUMBER_COLUMNS = {
 class SampleTable:
     """All samples of a store in their order; number columns are int64 [N].
 
-    `start` and `stop` are the sample's rows in its shard (half-open: always one row in a dense layout), `n_steps`
-    is the length of the sample's first axis.
+    `start` and `stop` are the sample's items in each column of its shard (half-open: always one item in a dense
+    layout), `n_steps` is the length of the sample's first axis (0 where frames are made at load), `start_us` the time
+    of its first event on the recording's clock.
     """
 
-    keys: tuple[str, ...]
-    groups: tuple[str, ...]
+    keys: Texts
+    groups: Texts
     targets: NDArray[np.int64]
     n_events: NDArray[np.int64]
     duration_us: NDArray[np.int64]
@@ -39,28 +41,76 @@ class SampleTable:
     start: NDArray[np.int64]
     stop: NDArray[np.int64]
     n_steps: NDArray[np.int64]
+    start_us: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Column name to array, as stored."""
-        texts = {name: _text_to_bytes(getattr(self, field)) for name, field in TEXT_COLUMNS.items()}
+        texts = {name: getattr(self, field).padded for name, field in TEXT_COLUMNS.items()}
         return texts | {name: getattr(self, field) for name, field in NUMBER_COLUMNS.items()}
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, NDArray[Any]]) -> SampleTable:
         """The table that `columns` came from."""
-        keys, groups = (_bytes_to_text(columns[name]) for name in TEXT_COLUMNS)
+        keys, groups = (Texts(columns[name]) for name in TEXT_COLUMNS)
         return cls(keys, groups, **{field: columns[name] for name, field in NUMBER_COLUMNS.items()})
 
 
-def _text_to_bytes(texts: Sequence[str]) -> NDArray[np.uint8]:
+class Texts(Sequence[str]):
+    """A column of texts, decoded as they are asked for: a million of them take no time to open.
+
+    Parameters
+    ----------
+    padded
+        UTF-8 bytes, padded with zeros to the longest, uint8 [n, width].
+    """
+
+    def __init__(self, padded: NDArray[np.uint8]) -> None:
+        self.padded = padded
+        # NumPy drops the padding zeros of its S type by itself.
+        self._bytes = padded.view(f"S{padded.shape[1]}")[:, 0]
+
+    def take(self, indices: NDArray[np.int64]) -> Texts:
+        """The texts of these rows."""
+        return Texts(self.padded[indices])
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Texts: ...
+    def __getitem__(self, index: int | slice) -> str | Texts:
+        if isinstance(index, slice):
+            return Texts(self.padded[index])
+        text: bytes = self._bytes[index]
+        return text.decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return (text.decode() for text in self._bytes.tolist())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(str.__eq__, self, other))
+
+    __hash__ = None  # type: ignore[assignment]  # a sequence that compares by content
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self[:3]))
+        return f"Texts({shown}{', …' if len(self) > 3 else ''}; {len(self)})"
+
+
+def items_of_shards(table: SampleTable, n_shards: int) -> list[int]:
+    """Items in each column of each shard: where its last sample ends."""
+    last = np.searchsorted(table.shard, np.arange(n_shards), side="right") - 1
+    items: list[int] = table.stop[last].tolist()
+    return items
+
+
+def text_to_bytes(texts: Sequence[str]) -> NDArray[np.uint8]:
+    """Texts as UTF-8, padded with zeros to the longest, uint8 [n, width]; the width is at least 1."""
     encoded = [text.encode() for text in texts]
     width = max([1, *map(len, encoded)])
     return np.array(encoded, dtype=f"S{width}").view(np.uint8).reshape(len(encoded), width)
-
-
-def _bytes_to_text(padded: NDArray[np.uint8]) -> tuple[str, ...]:
-    # NumPy drops the padding zeros of its S type by itself.
-    return tuple(text.decode() for text in padded.view(f"S{padded.shape[1]}")[:, 0].tolist())

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurodata.errors import NeurodataError
 from neurodata.progress import Progress, silent
 from neurodata.storage import file_digest
-from neurodata.store._layout import MANIFEST, files_below
+from neurodata.store._layout import MANIFEST, Column, files_below
 from neurodata.store._manifest import SEAL, manifest_bytes, read_manifest
 from neurodata.store._reader import StoreReader
 from neurodata.store._records import Json
-from neurodata.store._shard import MISSING, DamageError, Shard
+from neurodata.store._shard import MISSING, DamageError, ShardFile
+from neurodata.store._table import items_of_shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +105,45 @@ def _orphans(path: Path, files: dict[str, Json]) -> Iterator[str]:
 
 
 def _samples(reader: StoreReader, deep: bool, progress: Progress) -> Iterator[str]:
-    """Problems of the shards' indexes and, with `deep`, of the chunks."""
+    """Problems of the shards' indexes and, with `deep`, of the chunks and what they hold."""
+    layout, table = reader.head.layout, reader.table
+    n_items = items_of_shards(table, reader.manifest["n_shards"])
+    size = layout.samples_per_shard
+    for shard, n in enumerate(n_items):
+        samples = np.arange(shard * size, min((shard + 1) * size, len(reader)))
+        for column in layout.columns:
+            yield from _column(reader, column, shard, -(-n // column.chunk_items), samples)
+        if deep:
+            for index in samples.tolist():
+                try:
+                    reader.read_events(index) if reader.array is None else reader.read(index)
+                except NeurodataError as error:
+                    yield str(error)
+        progress("verify samples", int(samples[-1]) + 1, len(reader), "samples")
+
+
+def _column(
+    reader: StoreReader, column: Column, shard: int, n_chunks: int, samples: NDArray[np.int64]
+) -> Iterator[str]:
+    """Problems of the index of one column of one shard."""
     layout = reader.head.layout
-    out = np.empty(reader.array.shape, reader.array.dtype)
-    for number in range(reader.manifest["n_shards"]):
-        file = layout.shard_path(number)
-        first = number * layout.samples_per_shard
-        keys = reader.table.keys[first : first + layout.samples_per_shard]
+    path = layout.shard_path(column, shard)
+    try:
+        file = ShardFile(
+            reader.path / path,
+            column,
+            layout.compression,
+            layout.n_chunks(int(reader.table.stop[samples[-1]])),
+            reader.manifest["files"][path]["size_bytes"],
+        )
+    except (DamageError, OSError) as error:
+        first, last = (reader.table.keys[index] for index in samples[[0, -1]])
+        yield f"{error}; lost are {len(samples)} samples, {first!r} to {last!r}"
+        return
+    for place in range(n_chunks):
         try:
-            shard = Shard(reader.path / file, layout, reader.manifest["files"][file]["size_bytes"])
-        except (DamageError, OSError) as error:
-            yield f"{error}; lost are {len(keys)} samples, {keys[0]!r} to {keys[-1]!r}"
-            continue
-        for place, key in enumerate(keys):
-            try:
-                shard.read_into(place, out) if deep else shard.extent(place)
-            except (DamageError, OSError) as error:
-                yield f"sample {key!r}: {error}"
-        if np.any(shard.index[len(keys) :] != MISSING):
-            yield f"{reader.path / file}: the index has more chunks than the {len(keys)} samples of the table"
-        progress("verify samples", first + len(keys), len(reader), "samples")
+            file.extent(place)
+        except DamageError as error:
+            yield str(error)
+    if np.any(file.index[n_chunks:] != MISSING):
+        yield f"{reader.path / path}: the index has more chunks than the {n_chunks} of the table's samples"

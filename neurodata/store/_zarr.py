@@ -15,17 +15,23 @@ from zarr.storage import MemoryStore
 
 from neurodata.datasets import PARTITIONS
 from neurodata.recipe import STORE_VERSION
-from neurodata.store._layout import ZARR, ArrayLayout
+from neurodata.store._layout import ZARR, Column, DenseLayout, EventsLayout, Layout
 from neurodata.store._records import SchemeIndex, StoreHead
-from neurodata.store._table import TEXT_COLUMNS, SampleTable
+from neurodata.store._table import TEXT_COLUMNS, SampleTable, items_of_shards
 
 
-def zarr_files(head: StoreHead, table: SampleTable, schemes: Mapping[str, SchemeIndex]) -> dict[str, bytes]:
+def zarr_files(
+    head: StoreHead, table: SampleTable, schemes: Mapping[str, SchemeIndex], n_shards: int
+) -> dict[str, bytes]:
     """Path inside the store to content, of every file of data.zarr but the shards."""
     written: dict[str, Buffer] = {}
     store = MemoryStore(written)
     _group(store, "", {"neurodata": {"version": STORE_VERSION, **head.to_json()}})
-    _frames(store, head.layout, len(table))
+    layout = head.layout
+    if isinstance(layout, DenseLayout):
+        _frames(store, layout, len(table))
+    else:
+        _group(store, layout.kind, _how_to_decode(layout))
     _group(store, "samples", {})
     for name, column in table.columns().items():
         axes = ("sample", "byte") if name in TEXT_COLUMNS else ("sample",)
@@ -35,30 +41,85 @@ def zarr_files(head: StoreHead, table: SampleTable, schemes: Mapping[str, Scheme
         _group(store, f"schemes/{name}", {"description": scheme.description, "sha256": scheme.sha256})
         for partition in PARTITIONS:
             _small_array(store, f"schemes/{name}/{partition}", scheme[partition], ("position",))
-    return {f"{ZARR}/{path}": _settled(path, content.to_bytes()) for path, content in written.items()}
+    small = {f"{ZARR}/{path}": _settled(path, content.to_bytes()) for path, content in written.items()}
+    if not isinstance(layout, DenseLayout):
+        for ragged in layout.columns:
+            small |= _ragged(layout, ragged, table, n_shards)
+    return small
+
+
+def _how_to_decode(layout: Layout) -> dict[str, Any]:
+    if isinstance(layout, EventsLayout):
+        return {
+            "sample": "items samples/start to samples/stop of the arrays t/<samples/shard> and address/<samples/shard>",
+            "t": "microseconds since the sample's first event, which is at samples/start_us",
+            "address": "(p * height + y) * width + x",
+            "width": layout.sensor.width,
+            "height": layout.sensor.height,
+        }
+    return {
+        "sample": "items samples/start to samples/stop of the array code/<samples/shard>",
+        "code": "the sparse code of the store format, docs/store-format.md",
+    }
 
 
 def _group(store: MemoryStore, path: str, attributes: dict[str, Any]) -> None:
     zarr.create_group(store, path=path, attributes=attributes, zarr_format=3)
 
 
-def _frames(store: MemoryStore, layout: ArrayLayout, n_samples: int) -> None:
+def _frames(store: MemoryStore, layout: DenseLayout, n_samples: int) -> None:
     array = layout.array
-    compressors = [] if layout.compression == "none" else [ZstdCodec(level=layout.level, checksum=False)]
-    zarr.create_array(
+    _sharded(
         store,
-        name="frames",
+        "frames",
+        layout,
         shape=(n_samples, *array.shape),
         dtype=array.dtype.name,
         chunks=(1, *array.shape),
         shards=(layout.samples_per_shard, *array.shape),
+        dimension_names=("sample", *array.axes),
+    )
+
+
+def _ragged(layout: Layout, column: Column, table: SampleTable, n_shards: int) -> dict[str, bytes]:
+    """Metadata of a column: a group, and in it an array for each shard, of as many chunks as the shard has."""
+    written: dict[str, Buffer] = {}
+    store = MemoryStore(written)
+    _group(store, column.name, {})
+    metadata = f"{column.name}/zarr.json"
+    files = {metadata: _settled(metadata, written[metadata].to_bytes())}
+    _sharded(
+        store,
+        "array",
+        layout,
+        shape=(column.chunk_items,),
+        dtype=column.dtype.name,
+        chunks=(column.chunk_items,),
+        shards=(column.chunk_items,),
+        dimension_names=("item",),
+    )
+    template = json.loads(written["array/zarr.json"].to_bytes())
+    for shard, n_items in enumerate(items_of_shards(table, n_shards)):
+        length = layout.n_chunks(n_items) * column.chunk_items
+        template["shape"] = [length]
+        template["chunk_grid"]["configuration"]["chunk_shape"] = [length]
+        path = f"{column.name}/{shard}/zarr.json"
+        files[path] = _settled(path, json.dumps(template).encode())
+    return {f"{ZARR}/{path}": content for path, content in files.items()}
+
+
+def _sharded(store: MemoryStore, name: str, layout: Layout, **arguments: Any) -> None:
+    compressors = [] if layout.compression == "none" else [ZstdCodec(level=layout.level, checksum=False)]
+    zarr.create_array(
+        store,
+        name=name,
         serializer=BytesCodec(endian="little"),
         filters=(),
         compressors=(*compressors, Crc32cCodec()),
         fill_value=0,
-        dimension_names=("sample", *array.axes),
         chunk_key_encoding={"name": "default", "separator": "/"},
         zarr_format=3,
+        **arguments,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurodata.signals import Sensor
 from neurodata.steps import ArraySpec
-from neurodata.store import ArrayLayout, Counts, EncodedSample, SampleRow, SchemeIndex, StoreHead, finalise, write_shard
+from neurodata.store import Counts, DenseLayout, EncodedSample, SampleRow, SchemeIndex, StoreHead, finalise, write_shard
 
 SHAPE = (3, 2, 4, 4)  # [T, C, H, W]
 CLASSES = ("wave", "clap", "roll")
@@ -33,7 +33,9 @@ def write_store(
     classes: tuple[str, ...] = CLASSES,
 ) -> Path:
     """A finished store of n samples: class i % 3, group u0 … u4 in turn; test last, validation before it."""
-    layout = ArrayLayout(ArraySpec(SHAPE, np.dtype(dtype), ("time", "polarity", "y", "x")), SAMPLES_PER_SHARD)
+    layout = DenseLayout(
+        ArraySpec(SHAPE, np.dtype(dtype), ("time", "polarity", "y", "x")), samples_per_shard=SAMPLES_PER_SHARD
+    )
     samples = [
         EncodedSample(SampleRow(f"rec{i:03d}", i % 3, f"u{i % 5}"), frames_of(i, dtype), 10 * i, 1000 * i)
         for i in range(n)

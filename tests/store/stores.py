@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurodata.signals import Sensor
 from neurodata.steps import ArraySpec
-from neurodata.store import ArrayLayout, Counts, EncodedSample, SampleRow, SchemeIndex, StoreHead, finalise, write_shard
+from neurodata.store import Counts, DenseLayout, EncodedSample, SampleRow, SchemeIndex, StoreHead, finalise, write_shard
 
 AXES = ("time", "polarity", "y", "x")
 CLASSES = ("left", "right", "still")
@@ -19,11 +19,15 @@ CLASSES = ("left", "right", "still")
 
 def layout_of(
     shape: tuple[int, ...] = (2, 2, 3, 4), dtype: str = "uint16", samples_per_shard: int = 3, compression: Any = "none"
-) -> ArrayLayout:
-    return ArrayLayout(ArraySpec(shape, np.dtype(dtype), AXES[: len(shape)]), samples_per_shard, compression)
+) -> DenseLayout:
+    return DenseLayout(
+        ArraySpec(shape, np.dtype(dtype), AXES[: len(shape)]),
+        samples_per_shard=samples_per_shard,
+        compression=compression,
+    )
 
 
-def frames_of(n: int, layout: ArrayLayout, seed: int = 0) -> NDArray[Any]:
+def frames_of(n: int, layout: DenseLayout, seed: int = 0) -> NDArray[Any]:
     """Sparse counts, [n, *shape]; the first sample is all zeros."""
     counts = np.random.default_rng(seed).poisson(0.3, (n, *layout.array.shape))
     counts[:1] = 0
@@ -34,7 +38,7 @@ def rows_of(n: int) -> list[SampleRow]:
     return [SampleRow(f"user{i % 4:02}/µ{i}.aedat:{i * 1000}", i % len(CLASSES), f"user{i % 4:02}") for i in range(n)]
 
 
-def head_of(layout: ArrayLayout, **changed: Any) -> StoreHead:
+def head_of(layout: DenseLayout, **changed: Any) -> StoreHead:
     entries: dict[str, Any] = {
         "dataset": "dvs-gesture",
         "dataset_version": 1,
@@ -62,7 +66,7 @@ def schemes_of(n: int) -> dict[str, SchemeIndex]:
     }
 
 
-def write(folder: Path, frames: NDArray[Any], layout: ArrayLayout, shard: int) -> None:
+def write(folder: Path, frames: NDArray[Any], layout: DenseLayout, shard: int) -> None:
     """One shard of the store that holds these frames."""
     rows = rows_of(len(frames))
     members = range(len(frames))[shard * layout.samples_per_shard :][: layout.samples_per_shard]
@@ -76,12 +80,12 @@ def write(folder: Path, frames: NDArray[Any], layout: ArrayLayout, shard: int) -
     )
 
 
-def n_shards_of(n: int, layout: ArrayLayout) -> int:
+def n_shards_of(n: int, layout: DenseLayout) -> int:
     return -(-n // layout.samples_per_shard)
 
 
 def build(
-    folder: Path, frames: NDArray[Any], layout: ArrayLayout, shards: Iterable[int] | None = None, **changed: Any
+    folder: Path, frames: NDArray[Any], layout: DenseLayout, shards: Iterable[int] | None = None, **changed: Any
 ) -> Path:
     """A finished store; `shards` is the order in which they are written."""
     n_shards = n_shards_of(len(frames), layout)

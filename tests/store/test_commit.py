@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from neurodata.errors import StoreError
-from neurodata.store import ArrayLayout, Counts, EncodedSample, SampleRow, committed, write_shard
+from neurodata.store import Counts, DenseLayout, EncodedSample, SampleRow, committed, write_shard
 from tests.store.stores import build, contents, frames_of, layout_of, rows_of, write
 
 SHARD = "data.zarr/frames/c/0/0/0/0/0"
@@ -21,26 +22,26 @@ COMMIT = "commits/00000.json"
 
 
 @pytest.fixture
-def layout() -> ArrayLayout:
+def layout() -> DenseLayout:
     return layout_of(samples_per_shard=3)
 
 
 @pytest.fixture
-def folder(tmp_path: Path, layout: ArrayLayout) -> Path:
+def folder(tmp_path: Path, layout: DenseLayout) -> Path:
     write(tmp_path / "store", frames_of(3, layout), layout, 0)
     return tmp_path / "store"
 
 
-def samples_of(layout: ArrayLayout, n: int) -> Iterator[EncodedSample]:
+def samples_of(layout: DenseLayout, n: int) -> Iterator[EncodedSample]:
     for row, frame in zip(rows_of(n), frames_of(n, layout), strict=True):
         yield EncodedSample(row, frame, int(frame.sum()), 5)
 
 
-def test_the_commit_record_tells_what_the_shard_holds(folder: Path, layout: ArrayLayout) -> None:
+def test_the_commit_record_tells_what_the_shard_holds(folder: Path, layout: DenseLayout) -> None:
     record = json.loads((folder / COMMIT).read_bytes())
     n_events = int(frames_of(3, layout).sum())
-    assert record["file"] == SHARD
-    assert record["size_bytes"] == (folder / SHARD).stat().st_size
+    content = (folder / SHARD).read_bytes()
+    assert record["files"] == {SHARD: {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
     assert record["counts"] == {
         "read": n_events + 2,
         "encoded": n_events,
@@ -53,14 +54,18 @@ def test_the_commit_record_tells_what_the_shard_holds(folder: Path, layout: Arra
         "group": "user01",
         "n_events": int(frames_of(3, layout)[1].sum()),
         "duration_us": 1001,
+        "start_us": 0,
+        "start": 1,
+        "stop": 2,
+        "n_steps": 2,
     }
 
 
-def test_a_written_shard_is_committed(folder: Path, layout: ArrayLayout) -> None:
+def test_a_written_shard_is_committed(folder: Path, layout: DenseLayout) -> None:
     assert committed(folder, 0, layout, rows_of(3))
 
 
-def test_a_shard_never_written_is_not_committed(tmp_path: Path, layout: ArrayLayout) -> None:
+def test_a_shard_never_written_is_not_committed(tmp_path: Path, layout: DenseLayout) -> None:
     assert not committed(tmp_path, 0, layout, rows_of(3))
 
 
@@ -74,7 +79,7 @@ def test_a_shard_never_written_is_not_committed(tmp_path: Path, layout: ArrayLay
         [*rows_of(2), replace(rows_of(3)[2], group="user99")],
     ],
 )
-def test_a_shard_of_other_rows_is_not_committed(folder: Path, layout: ArrayLayout, rows: list[SampleRow]) -> None:
+def test_a_shard_of_other_rows_is_not_committed(folder: Path, layout: DenseLayout, rows: list[SampleRow]) -> None:
     assert not committed(folder, 0, layout, rows)
 
 
@@ -87,11 +92,11 @@ def test_a_shard_of_other_rows_is_not_committed(folder: Path, layout: ArrayLayou
         layout_of((2, 2, 4, 3), samples_per_shard=3),
     ],
 )
-def test_a_shard_of_another_layout_is_not_committed(folder: Path, other: ArrayLayout) -> None:
+def test_a_shard_of_another_layout_is_not_committed(folder: Path, other: DenseLayout) -> None:
     assert not committed(folder, 0, other, rows_of(3))
 
 
-def test_a_record_under_another_number_is_not_committed(folder: Path, layout: ArrayLayout) -> None:
+def test_a_record_under_another_number_is_not_committed(folder: Path, layout: DenseLayout) -> None:
     (folder / "commits/00001.json").write_bytes((folder / COMMIT).read_bytes())
     (folder / "data.zarr/frames/c/1/0/0/0").mkdir(parents=True)
     (folder / "data.zarr/frames/c/1/0/0/0/0").write_bytes((folder / SHARD).read_bytes())
@@ -99,7 +104,7 @@ def test_a_record_under_another_number_is_not_committed(folder: Path, layout: Ar
 
 
 @pytest.mark.parametrize("file", [SHARD, COMMIT])
-def test_any_damage_to_the_shard_or_its_record_undoes_the_commit(folder: Path, layout: ArrayLayout, file: str) -> None:
+def test_any_damage_to_the_shard_or_its_record_undoes_the_commit(folder: Path, layout: DenseLayout, file: str) -> None:
     whole = (folder / file).read_bytes()
     rng = np.random.default_rng(3)
     for place in rng.choice(len(whole), 40, replace=False):
@@ -131,30 +136,30 @@ def test_writing_again_gives_the_same_bytes(tmp_path: Path, compression: str) ->
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
 
 
-def test_a_store_that_is_written_to_is_no_longer_finished(tmp_path: Path, layout: ArrayLayout) -> None:
+def test_a_store_that_is_written_to_is_no_longer_finished(tmp_path: Path, layout: DenseLayout) -> None:
     frames = frames_of(4, layout)
     folder = build(tmp_path / "store", frames, layout)
     write(folder, frames, layout, 1)
     assert not (folder / "manifest.json").exists()
 
 
-def _bad_array(layout: ArrayLayout) -> Iterator[EncodedSample]:
+def _bad_array(layout: DenseLayout) -> Iterator[EncodedSample]:
     yield EncodedSample(rows_of(1)[0], np.zeros((2, 2, 3, 3), np.uint16), 0, 0)
 
 
-def _bad_type(layout: ArrayLayout) -> Iterator[EncodedSample]:
+def _bad_type(layout: DenseLayout) -> Iterator[EncodedSample]:
     yield EncodedSample(rows_of(1)[0], np.zeros((2, 2, 3, 4), np.int32), 0, 0)
 
 
-def _bad_number(layout: ArrayLayout) -> Iterator[EncodedSample]:
+def _bad_number(layout: DenseLayout) -> Iterator[EncodedSample]:
     yield EncodedSample(rows_of(1)[0], frames_of(1, layout)[0], -1, 0)
 
 
-def _too_many(layout: ArrayLayout) -> Iterator[EncodedSample]:
+def _too_many(layout: DenseLayout) -> Iterator[EncodedSample]:
     yield from samples_of(layout, layout.samples_per_shard + 1)
 
 
-def _none(layout: ArrayLayout) -> Iterator[EncodedSample]:
+def _none(layout: DenseLayout) -> Iterator[EncodedSample]:
     yield from ()
 
 
@@ -171,19 +176,19 @@ def _none(layout: ArrayLayout) -> Iterator[EncodedSample]:
         (_none, "no samples"),
     ],
 )
-def test_what_does_not_fit_leaves_nothing_behind(tmp_path: Path, layout: ArrayLayout, samples: Any, words: str) -> None:
+def test_what_does_not_fit_leaves_nothing_behind(tmp_path: Path, layout: DenseLayout, samples: Any, words: str) -> None:
     with pytest.raises(StoreError, match=words):
         write_shard(tmp_path, 0, layout, samples(layout), Counts)
     assert contents(tmp_path) == {}
 
 
-def test_lost_events_are_an_error_and_leave_nothing_behind(tmp_path: Path, layout: ArrayLayout) -> None:
+def test_lost_events_are_an_error_and_leave_nothing_behind(tmp_path: Path, layout: DenseLayout) -> None:
     with pytest.raises(StoreError, match=r"10 events read \(and 0 added\), but 8 encoded and 1 dropped"):
         write_shard(tmp_path, 0, layout, samples_of(layout, 2), lambda: Counts(10, 8, {"late": 1}))
     assert contents(tmp_path) == {}
 
 
-def test_an_error_of_the_source_comes_through_and_leaves_nothing_behind(tmp_path: Path, layout: ArrayLayout) -> None:
+def test_an_error_of_the_source_comes_through_and_leaves_nothing_behind(tmp_path: Path, layout: DenseLayout) -> None:
     def broken() -> Iterator[EncodedSample]:
         yield from samples_of(layout, 1)
         raise LookupError("no such file")
@@ -193,7 +198,7 @@ def test_an_error_of_the_source_comes_through_and_leaves_nothing_behind(tmp_path
     assert contents(tmp_path) == {}
 
 
-def test_counts_are_asked_for_after_the_last_sample_and_one_sample_is_held(tmp_path: Path, layout: ArrayLayout) -> None:
+def test_counts_are_asked_for_after_the_last_sample_and_one_sample_is_held(tmp_path: Path, layout: DenseLayout) -> None:
     order: list[object] = []
 
     def samples() -> Iterator[EncodedSample]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numcodecs.zstd import Zstd
 
-from neurodata.store._shard import MISSING, DamageError, RandomAccess, Shard, write_chunks
+from neurodata.store._shard import MISSING, DamageError, RandomAccess, ShardFile, ShardWriter, as_bytes
 from tests.store.stores import frames_of, layout_of
 
 
@@ -28,15 +28,19 @@ def crc32c_bitwise(content: bytes) -> int:
 
 def written(layout: Any, frames: Any) -> bytes:
     stream = io.BytesIO()
-    file = write_chunks(stream, layout, frames)
+    writer = ShardWriter(stream, layout.columns[0], layout)
+    for place, frame in enumerate(frames):
+        assert writer.append(frame[np.newaxis]) == (place, place + 1)
+    file = writer.finish()
     content = stream.getvalue()
     assert (file.size_bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     return content
 
 
-def opened(path: Path, layout: Any, content: bytes) -> Shard:
+def opened(path: Path, layout: Any, content: bytes, **arguments: Any) -> ShardFile:
     path.write_bytes(content)
-    return Shard(path, layout, len(content))
+    column = layout.columns[0]
+    return ShardFile(path, column, layout.compression, layout.samples_per_shard, len(content), **arguments)
 
 
 def test_the_bitwise_crc_has_the_published_check_value() -> None:
@@ -93,7 +97,7 @@ def test_an_index_that_lies_is_refused_before_anything_is_read(
     content[-4:] = struct.pack("<I", google_crc32c.value(index.tobytes()))
     shard = opened(tmp_path / "shard", layout, bytes(content))
     with pytest.raises(DamageError, match=words):
-        shard.read_into(1, np.empty((2, 3), np.uint32))
+        shard.read_into(1, as_bytes(np.empty((2, 3), np.uint32)))
 
 
 def test_every_flipped_bit_is_found_when_all_chunks_are_read(tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_every_flipped_bit_is_found_when_all_chunks_are_read(tmp_path: Path) -> 
         with pytest.raises(DamageError):  # noqa: PT012
             shard = opened(tmp_path / "shard", layout, bytes(damaged))
             for sample in range(2):
-                shard.read_into(sample, out)
+                shard.read_into(sample, as_bytes(out))
 
 
 @pytest.mark.parametrize("size", [0, 3, 67, 70])
@@ -121,7 +125,7 @@ def test_a_chunk_of_another_size_is_damage_even_when_its_crc_is_right(tmp_path: 
     narrow, wide = (layout_of((size,), "uint8", 1, compression="zstd") for size in (content_size, 12))
     content = written(narrow, [np.ones(content_size, np.uint8)])
     with pytest.raises(DamageError, match="zstd frame of 12 bytes"):
-        opened(tmp_path / "shard", wide, content).read_into(0, np.empty(12, np.uint8))
+        opened(tmp_path / "shard", wide, content).read_into(0, as_bytes(np.empty(12, np.uint8)))
 
 
 @pytest.mark.parametrize("n", [1, 255, 256, 300, 65791, 65792, 200_000])
@@ -129,7 +133,7 @@ def test_frame_headers_of_all_widths_are_understood(tmp_path: Path, n: int) -> N
     layout = layout_of((n,), "uint8", 1, compression="zstd")
     frame = np.random.default_rng(n).integers(0, 2, n).astype(np.uint8)
     out = np.empty(n, np.uint8)
-    opened(tmp_path / "shard", layout, written(layout, [frame])).read_into(0, out)
+    opened(tmp_path / "shard", layout, written(layout, [frame])).read_into(0, as_bytes(out))
     np.testing.assert_array_equal(out, frame)
 
 
@@ -140,7 +144,7 @@ def test_reading_works_without_preadv(tmp_path: Path, monkeypatch: pytest.Monkey
     shard = opened(tmp_path / "shard", layout, written(layout, frames))
     out = np.empty_like(frames[0])
     for place in (2, 0, 1):
-        shard.read_into(place, out)
+        shard.read_into(place, as_bytes(out))
         np.testing.assert_array_equal(out, frames[place])
 
 
