@@ -51,7 +51,19 @@ class BinaRep(WindowedEncoding):
         {"split_by": "time", "T": 2, "n_bits": 3},
         {"duration_us": 9},
     )
-    aliases: ClassVar[Mapping[str, str]] = {"n_frames": "T", **WindowedEncoding.aliases}
+    aliases: ClassVar[Mapping[str, str]] = {
+        "n_frames": "T",
+        "frames_number": "T",
+        "time_window": "duration_us",
+        "event_count": "events_per_frame",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        **WindowedEncoding.refused,
+        **dict.fromkeys(
+            ("n_time_bins", "n_event_bins"),
+            "in tonic it is the number of binary frames, T n_bits: say T, and split_by as time or count",
+        ),
+    }
 
     def __post_init__(self) -> None:
         self.check_windows("bina_rep")

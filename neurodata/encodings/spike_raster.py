@@ -89,7 +89,9 @@ class SpikeRaster(DenseEncoding):
         {"bin_us": 10_000, "neurons_per_bin": 5, "origin": "first-spike"},
         {"bin_us": 14_000, "T": 100, "binary": True},
     )
-    aliases: ClassVar[Mapping[str, str]] = {"n_bins": "neurons_per_bin"}  # the name in SNN-delays
+    refused: ClassVar[Mapping[str, str]] = {
+        "n_bins": "it is neighbours to sum in SNN-delays, and bins of time elsewhere: say neurons_per_bin, or T",
+    }
 
     def __post_init__(self) -> None:
         if self.T is not None:

@@ -131,6 +131,13 @@ def test_the_ends_of_the_clock_do_not_overflow() -> None:
     assert SpikeRaster(2**62 - 1, origin="first-spike")(spikes(times, [0] * 3))[:, 0].tolist() == [2, 0, 1]
 
 
+def test_a_name_that_means_two_things_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "raster.toml"
+    path.write_text('[[steps]]\nname = "spike_raster"\nbin_us = 10000\nn_bins = 100\n')
+    with pytest.raises(RecipeError, match=r"spike_raster.n_bins: it is neighbours .*: say neurons_per_bin, or T"):
+        load_recipe("n-mnist", path)
+
+
 def test_a_dense_store_asks_for_t(tmp_path: Path) -> None:
     path = tmp_path / "raster.toml"
     path.write_text('[[steps]]\nname = "spike_raster"\nbin_us = 10000\n')
