@@ -24,7 +24,7 @@ from neurodata.datasets import Dataset, find_dataset
 from neurodata.draws import generator
 from neurodata.errors import RecipeError
 from neurodata.signals import Signal
-from neurodata.steps import ArraySpec, Encoding, EventTransform, Step, Tally
+from neurodata.steps import LARGEST_ARRAY_BYTES, ArraySpec, Encoding, EventTransform, Step, Tally
 from neurodata.storage import canonical_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 # The store format (docs/store-format.md): stores of another version are other stores.
 STORE_VERSION = 1
-LARGEST_SAMPLE_BYTES = 1 << 32
 Layout = Literal["dense"]
 Compression = Literal["none", "zstd"]
 # What a caller changes in a recipe: {"event_frame": {"T": 8}}.
@@ -123,10 +122,10 @@ class Recipe:
             raise RecipeError(
                 f"{self.name}: {name} gives as many {what}, and a dense store holds samples of one shape: {way_out}"
             )
-        if spec.size_bytes > LARGEST_SAMPLE_BYTES:
+        if spec.size_bytes > LARGEST_ARRAY_BYTES:
             raise RecipeError(
                 f"{self.name}: one sample of {spec.shape} takes {spec.size_bytes / 1e9:.1f} GB, more than "
-                f"{LARGEST_SAMPLE_BYTES / 1e9:.1f}: fewer time steps, or a smaller sensor"
+                f"{LARGEST_ARRAY_BYTES / 1e9:.1f}: fewer time steps, or a smaller sensor"
             )
         return spec
 

@@ -17,7 +17,7 @@ from neurodata.encodings._windows import WindowedEncoding, polarity_shape
 from neurodata.encodings.event_frame import reference_counts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, Tally, check_range
+from neurodata.steps import MOST_STEPS, ArraySpec, Tally, check_whole
 
 MOST_BITS = 24  # whole numbers that float32 holds exactly
 
@@ -67,7 +67,9 @@ class BinaRep(WindowedEncoding):
 
     def __post_init__(self) -> None:
         self.check_windows("bina_rep")
-        check_range("bina_rep", "n_bits", self.n_bits, 1, MOST_BITS)
+        check_whole("bina_rep", "n_bits", self.n_bits, 1, MOST_BITS)
+        if self.T is not None:
+            check_whole("bina_rep", "T", self.T, 1, MOST_STEPS // self.n_bits)
 
     @property
     def windows_per_frame(self) -> int:

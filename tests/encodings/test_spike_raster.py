@@ -114,7 +114,7 @@ def test_a_count_that_does_not_fit_never_wraps(dtype: Any, n: int) -> None:
 
 
 def test_a_raster_as_long_as_the_clock_is_refused_before_it_is_made() -> None:
-    with pytest.raises(EncodingError, match=r"spike_raster: \d+ bins of 1000 us for 700 neurons; state T"):
+    with pytest.raises(EncodingError, match=r"spike_raster: \d+ bins of 1000 us, more than \d+; state T"):
         SpikeRaster(1000)(spikes([0, 2**62 - 1], [0, 1]))
     tally: Counter[str] = Counter()
     assert SpikeRaster(1000, T=3)(spikes([-(2**62), 0, 2**62 - 1], [0, 1, 2]), None, tally).sum() == 1
