@@ -282,11 +282,19 @@ def _construct(where: str, table: Mapping[str, Any], wanted: type) -> Any:
     unknown = set(table) - {"name", *types}
     if unknown:
         raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
+    if missing := [
+        field.name for field in dataclasses.fields(wanted) if _is_required(field) and field.name not in table
+    ]:
+        raise RecipeError(f"{where}: {name}.{missing[0]}: is not stated; {name} takes: {', '.join(types)}")
     values = {key: _check(where, f"{name}.{key}", types[key], _frozen(table[key])) for key in types if key in table}
     try:
         return wanted(**values)
-    except TypeError as error:
-        raise RecipeError(f"{where}: {name}: {error}") from None
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _frozen(value: Any) -> Any:
@@ -376,13 +384,18 @@ def _changes(
 
 
 def _change(where: str, step: dict[str, Any], parameters: Mapping[str, Any]) -> None:
-    """Change parameters of a step; one of several that exclude each other takes the place of the one in the recipe."""
+    """Change parameters of a step, by whichever of their names they are stated here and there.
+
+    One of several that exclude each other takes the place of the one in the recipe.
+    """
     step_class = _step_class(where, step["name"])
-    names, exclusive = getattr(step_class, "aliases", {}), getattr(step_class, "exclusive", ())
-    if any(names.get(key, key) in exclusive for key in parameters):
-        for key in [key for key in step if names.get(key, key) in exclusive]:
-            del step[key]
-    step.update(parameters)
+    before = _without_aliases(where, step, step_class)
+    now = _without_aliases(where, {"name": step["name"], **parameters}, step_class)
+    exclusive = getattr(step_class, "exclusive", ())
+    if any(key in exclusive for key in now):
+        before = {key: value for key, value in before.items() if key not in exclusive}
+    step.clear()
+    step.update(before | now)
 
 
 def _names(steps: Iterable[Mapping[str, Any]]) -> str:
