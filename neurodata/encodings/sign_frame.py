@@ -3,7 +3,8 @@
 "Stacking based on time" as SpikeFPN prepares Gen1 (Zhang et al., "Automotive object detection via learning sparse
 events by spiking neurons", IEEE TCDS 2024, and its published code): windows of 20 ms, ON counts +1 and OFF -1. There
 the nine frames before a labelled instant go in as three time steps of three channels, frame by frame:
-`T=9, duration_us=20_000`, reshaped to [3, 3, H, W].
+`T=9, duration_us=20_000`, reshaped to [3, 3, H, W]. Windows begin at the first event of what is given, not 180 ms
+before the label: cut so, they stand later than theirs by the silence before that event.
 """
 
 from __future__ import annotations
