@@ -151,3 +151,8 @@ def test_the_class_follows_a_turn_where_the_dataset_says_how(tmp_path: Path, mon
     assert [upside_down.target(k, "a key") for k in (6, 8, 9)] == [9, 8, 6]
     tilted = recipe_of(tmp_path, "n-mnist", 'name = "rotate"\ndegrees = 20')
     assert tilted.target(6, "a key") == 6
+
+
+def test_a_random_step_of_a_store_needs_a_word_and_the_word_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"happens once for all epochs, and to test samples too\. Say frozen = true"):
+        recipe_of(tmp_path, "dvs-gesture", 'name = "flip_x"\np = 0.5')
