@@ -269,8 +269,8 @@ def _build(where: str, table: Mapping[str, Any]) -> Step:
     step: Step = _construct(where, {key: table[key] for key in table if key != "frozen"}, _step_class(where, name))
     if step.stochastic and table.get("frozen") is not True:
         raise RecipeError(
-            f"{where}: {name} is random: stored, it happens once for all epochs. Say frozen = true if that is meant; "
-            "to draw anew in every epoch, augment in the loader"
+            f"{where}: {name} is random: stored, it happens once for all epochs, and to test samples too. Say "
+            "frozen = true if that is meant; to draw anew in every epoch, augment in the loader"
         )
     return step
 

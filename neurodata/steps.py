@@ -195,6 +195,8 @@ class DenseEncoding:
 
 # What becomes of labels when a transform can change the meaning of a class: the dataset's map, or nothing.
 Labels = Literal["map", "keep"]
+# A turn beyond this can change the meaning of a class (6 and 9, left and up).
+SAFE_DEGREES = 45.0
 
 
 def check_choice(step: str, parameter: str, found: object, choices: Sequence[object]) -> None:
