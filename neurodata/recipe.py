@@ -24,7 +24,7 @@ from neurodata.datasets import Dataset, find_dataset
 from neurodata.draws import generator
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray, Sensor, Signal
-from neurodata.steps import ArraySpec, Encoding, EventTransform, Step, Tally
+from neurodata.steps import LARGEST_ARRAY_BYTES, ArraySpec, Encoding, EventTransform, Step, Tally
 from neurodata.storage import canonical_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 # The store format (docs/store-format.md): stores of another version are other stores.
 STORE_VERSION = 2
-LARGEST_SAMPLE_BYTES = 1 << 32
 LayoutName = Literal["dense", "sparse", "events"]
 Compression = Literal["none", "zstd"]
 # Types of counts that a sparse layout holds.
@@ -156,10 +155,10 @@ class Recipe:
                 f"{self.name}: {name} gives {spec.dtype}, and a sparse store holds counts "
                 f"({', '.join(SPARSE_DTYPES)}): choose layout dense or events"
             )
-        if spec.size_bytes > LARGEST_SAMPLE_BYTES:
+        if spec.size_bytes > LARGEST_ARRAY_BYTES:
             raise RecipeError(
                 f"{self.name}: one sample of {spec.shape} takes {spec.size_bytes / 1e9:.1f} GB, more than "
-                f"{LARGEST_SAMPLE_BYTES / 1e9:.1f}: fewer time steps, or a smaller sensor"
+                f"{LARGEST_ARRAY_BYTES / 1e9:.1f}: fewer time steps, or a smaller sensor"
             )
         return spec
 
@@ -326,8 +325,9 @@ def _build_steps(
                 )
             if is_free:
                 raise RecipeError(
-                    f"{where}: {name} is random: stored, it happens once for all epochs. Say frozen = true if that is "
-                    'meant; to draw anew in every epoch, choose layout = "events", or augment in the loader'
+                    f"{where}: {name} is random: stored, it happens once for all epochs, and to test samples too. Say "
+                    'frozen = true if that is meant; to draw anew in every epoch, choose layout = "events" or augment '
+                    "in the loader"
                 )
         elif view or asks or is_free or step.gives is not EventArray:
             if is_frozen:
@@ -372,11 +372,19 @@ def _construct(where: str, table: Mapping[str, Any], wanted: type) -> Any:
     unknown = set(table) - {"name", *types}
     if unknown:
         raise RecipeError(f"{where}: {name}.{min(unknown)}: unknown key; {name} takes: {', '.join(types)}")
+    if missing := [
+        field.name for field in dataclasses.fields(wanted) if _is_required(field) and field.name not in table
+    ]:
+        raise RecipeError(f"{where}: {name}.{missing[0]}: is not stated; {name} takes: {', '.join(types)}")
     values = {key: _check(where, f"{name}.{key}", types[key], _frozen(table[key])) for key in types if key in table}
     try:
         return wanted(**values)
-    except TypeError as error:
-        raise RecipeError(f"{where}: {name}: {error}") from None
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _frozen(value: Any) -> Any:
@@ -466,13 +474,18 @@ def _changes(
 
 
 def _change(where: str, step: dict[str, Any], parameters: Mapping[str, Any]) -> None:
-    """Change parameters of a step; one of several that exclude each other takes the place of the one in the recipe."""
+    """Change parameters of a step, by whichever of their names they are stated here and there.
+
+    One of several that exclude each other takes the place of the one in the recipe.
+    """
     step_class = _step_class(where, step["name"])
-    names, exclusive = getattr(step_class, "aliases", {}), getattr(step_class, "exclusive", ())
-    if any(names.get(key, key) in exclusive for key in parameters):
-        for key in [key for key in step if names.get(key, key) in exclusive]:
-            del step[key]
-    step.update(parameters)
+    before = _without_aliases(where, step, step_class)
+    now = _without_aliases(where, {"name": step["name"], **parameters}, step_class)
+    exclusive = getattr(step_class, "exclusive", ())
+    if any(key in exclusive for key in now):
+        before = {key: value for key, value in before.items() if key not in exclusive}
+    step.clear()
+    step.update(before | now)
 
 
 def _names(steps: Iterable[Mapping[str, Any]]) -> str:

@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import RecipeError
+from neurodata.errors import EncodingError, RecipeError
 from neurodata.signals import EventArray, Sensor
 
 # What a step counts while it works, by reason: {"saturated": 12} events lost, {"added: noise": 3} events more.
 # Conservation is checked with it.
 Tally = Counter[str]
 ADDED = "added: "
+# An array beyond this, of one sample, comes of a slip of a parameter or a jump of a clock; so do more time steps.
+LARGEST_ARRAY_BYTES = 2**32
+MOST_STEPS = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class ArraySpec:
     @property
     def size_bytes(self) -> int:
         """Bytes of one array, uncompressed."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return prod(self.shape) * self.dtype.itemsize
 
 
 class Step(Protocol):
@@ -162,28 +166,58 @@ class DenseEncoding:
         return self.spec(events.sensor).shape[0]
 
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
-        """Write the array of these events over `out`, which holds zeros, without allocating arrays of its size."""
+        """Write the array of these events over `out`: C-contiguous zeros of the shape and type that `spec` tells."""
         raise NotImplementedError
 
     def __call__(
         self, signal: EventArray, rng: np.random.Generator | None = None, tally: Tally | None = None
     ) -> NDArray[Any]:
-        """The array of these events, of the shape and type that `spec` tells, also when there are none."""
+        """The array of these events, of the shape and type that `spec` tells, also when there are none.
+
+        Raises
+        ------
+        EncodingError
+            When the array would take more than 4 GiB.
+        """
         spec = self.spec(signal.sensor)
         n_steps = self.n_steps(signal) if spec.has_variable_steps else spec.shape[0]
-        out = np.zeros((n_steps, *spec.shape[1:]), spec.dtype)
+        shape = (n_steps, *spec.shape[1:])
+        check_memory(
+            f"{type(self).__name__}: {len(signal)} events over {signal.duration_us} us make an array {shape} "
+            f"of {spec.dtype}, which takes",
+            prod(shape) * spec.dtype.itemsize,
+            "fewer or longer time steps, or a smaller sensor; or the recording's clock jumps",
+        )
+        out = np.zeros(shape, spec.dtype)
         self.fill(signal, out, Counter() if tally is None else tally)
         return out
 
 
 # What becomes of labels when a transform can change the meaning of a class: the dataset's map, or nothing.
 Labels = Literal["map", "keep"]
+# A turn beyond this can change the meaning of a class (6 and 9, left and up).
+SAFE_DEGREES = 45.0
 
 
 def check_choice(step: str, parameter: str, found: object, choices: Sequence[object]) -> None:
     """RecipeError when a parameter is none of its choices."""
     if found not in choices:
         raise RecipeError(f"{step}: {parameter} is {found!r}; expected {' or '.join(map(str, choices))}")
+
+
+def check_memory(what_takes: str, n_bytes: int, way_out: str) -> None:
+    """EncodingError when something would take more than 4 GiB; to be asked before it is allocated."""
+    if n_bytes > LARGEST_ARRAY_BYTES:
+        raise EncodingError(
+            f"{what_takes} {n_bytes / 1e9:.1f} GB, more than {LARGEST_ARRAY_BYTES / 1e9:.1f}: {way_out}"
+        )
+
+
+def check_whole(step: str, parameter: str, found: object, lowest: int, highest: int) -> None:
+    """RecipeError when a parameter is not a whole number from lowest to highest (both allowed)."""
+    if isinstance(found, bool) or not isinstance(found, int | np.integer):
+        raise RecipeError(f"{step}: {parameter} is {found!r}; expected a whole number from {lowest} to {highest}")
+    check_range(step, parameter, int(found), lowest, highest)
 
 
 def check_range(step: str, parameter: str, found: float, lowest: float, highest: float = np.inf) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from neurodata.augmentations.flip import Flip
 from neurodata.augmentations.mixup import Mixup
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import RecipeError, UnknownNameError
-from neurodata.recipe import load_recipe, recipe_names
+from neurodata.recipe import Recipe, load_recipe, recipe_names
 
 
 def write_recipe(folder: Path, text: str) -> Path:
@@ -95,7 +96,7 @@ FRAMES = '[[steps]]\nname = "event_frame"\n'
         (f"{FRAMES}T = 1\nbins = 2", r"event_frame.bins: unknown key; event_frame takes: T, split_by"),
         (f'{FRAMES}T = "8"', r"event_frame.T is '8': input should be a valid integer"),
         (f'{FRAMES}T = 1\nsplit_by = "phase"', r"event_frame.split_by is 'phase': .*'count' or 'time'"),
-        (f"{FRAMES}T = 0", r"T is 0; expected at least 1"),
+        (f"{FRAMES}T = 0", r"T is 0; expected 1 to 16777216"),
         (FRAMES, r"event_frame: .*T"),
         (f"{FRAMES}T = 1".replace("frame", "frames"), r"no step 'event_frames'; there is .*event_frame"),
         (f'dataset = "n-mnist"\n{FRAMES}T = 1', r"is a recipe for n-mnist, not for dvs-gesture"),
@@ -174,7 +175,7 @@ def test_augmentations_of_a_recipe_are_kept_outside_of_its_identity(tmp_path: Pa
         ('[[augment]]\nname = "flip"\np = "often"', r"flip\.p is 'often'"),
         ('[[augment]]\nname = "flip"\np = 2', "flip: p is 2.*; expected 0 to 1"),
         ('[[augment]]\nname = "mixup"\nprob = 0.1\np = 0.1', r"mixup\.p is stated twice"),
-        ('[[augment]]\nname = "resize"\nheight = 3', "resize: .*width"),
+        ('[[augment]]\nname = "resize"\nheight = 3', r"resize\.width: is not stated; resize takes: .*height, width"),
         ('[[augment]]\nname = "flip"\nfrozen = true', r"flip\.frozen: unknown key"),
     ],
 )
@@ -184,3 +185,55 @@ def test_augmentations_are_checked_like_steps(tmp_path: Path, table: str, messag
     text = f'{text}\n[[steps]]\nname = "event_frame"\nT = 4'
     with pytest.raises(RecipeError, match=message):
         load_recipe("dvs-gesture", write_recipe(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "expected"),
+    [
+        ("frames_number = 8", {"T": 4}, EventFrame(T=4)),
+        ("n_time_bins = 8", {"T": 4}, EventFrame(T=4, split_by="time")),
+        ("n_time_bins = 8", {"split_by": "count"}, EventFrame(T=8, split_by="count")),
+        ("T = 8", {"overrides": {"event_frame": {"frames_number": 4}}}, EventFrame(T=4)),
+        ('T = 8\nsplit_by = "time"', {"overrides": {"event_frame": {"n_event_bins": 4}}}, EventFrame(T=4)),
+        ("time_window = 8", {"overrides": {"event_frame": {"duration_us": 4}}}, EventFrame(duration_us=4)),
+    ],
+)
+def test_a_parameter_is_changed_whichever_of_its_names_the_recipe_and_the_change_use(
+    tmp_path: Path, text: str, change: dict[str, Any], expected: EventFrame
+) -> None:
+    recipe = load_recipe("dvs-gesture", write_recipe(tmp_path, FRAMES + text), **change)
+    assert recipe.steps == (("event_frame", expected),)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('name = "voxel_grid"', r"mine\.toml: voxel_grid\.T: is not stated; voxel_grid takes: T, per_polarity"),
+        ('name = "spike_raster"\nT = 3', r"mine\.toml: spike_raster\.bin_us: is not stated"),
+        ('name = "tore"\nT = 2\nmin_us = 9\nmax_us = 5', r"mine\.toml: tore: min_us is 9; expected 0 to 4"),
+    ],
+)
+def test_what_is_missing_or_contradicts_itself_is_told_with_the_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("dvs-gesture", write_recipe(tmp_path, f"[[steps]]\n{text}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        pytest.param(name, dict(parameters), id=f"{name}-{k}")
+        for name in registry.encodings
+        for k, parameters in enumerate(registry.encodings[name].examples)
+    ],
+)
+def test_every_encoding_is_stated_in_a_recipe_and_its_identity_states_it_again(
+    tmp_path: Path, name: str, parameters: dict[str, Any]
+) -> None:
+    def recipe_of(table: dict[str, Any]) -> Recipe:
+        lines = [f"{key} = {json.dumps(value)}\n" for key, value in table.items()]
+        return load_recipe("dvs-gesture", write_recipe(tmp_path, f'[[steps]]\nname = "{name}"\n' + "".join(lines)))
+
+    recipe = recipe_of(parameters)
+    assert recipe.steps == ((name, registry.encodings[name](**parameters)),)
+    again = recipe_of(recipe.canonical()["steps"][0]["parameters"])
+    assert (again.steps, again.recipe_id) == (recipe.steps, recipe.recipe_id)

@@ -22,8 +22,9 @@ class MixAugmentation(Augmentation):
     """Base of those that mix: subclasses implement `mix`.
 
     The partner of a sample is the next one in a random order of the batch, that of the last one is the first: so nobody
-    is mixed with itself, unless alone, and everybody is a partner once. What a sample is mixed with therefore depends
-    on the batch that it is in, and so on batch size and number of ranks (the draws do not).
+    is mixed with itself, unless alone or next to a repetition of itself that only fills up a rank's last batch, and
+    everybody is a partner once. What a sample is mixed with therefore depends on the batch that it is in, and so on
+    batch size and number of ranks; so do the draws that hold for the batch (those for each sample do not).
 
     Parameters
     ----------

@@ -26,11 +26,16 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from neurodata.augmentations._draws import integers
+from neurodata.augmentations._largest import largest
 from neurodata.augmentations._mixing import MixAugmentation
+from neurodata.kernel import kernel
 from neurodata.steps import check_choice
 
 MOST_GAUSSIANS = 4
 _FOR_GAUSSIAN = 7  # its height, and for each of three axes the centre and the deviation
+# What Numba knows as NumPy has it.
+_COUNTED = {torch.float32, torch.float64, torch.uint8, torch.uint16, torch.int16, torch.int32, torch.int64}
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,52 +66,129 @@ class EventMix(MixAugmentation):
         """Replace the voxels of a Gaussian mixture."""
         n_steps, height, width = len(sample), sample.shape[-2] if sample.ndim >= 4 else 1, sample.shape[-1]
         replaced = largest(mixture(u, n_steps, height, width), 1 - stays)  # bool [T, H, W]
-        voxels = torch.from_numpy(replaced).to(sample.device)[:, None]
         old, new = (frames.view(n_steps, -1, height, width) for frames in (sample, other))  # [T, C, H, W]
-        mixed = torch.where(voxels, new, old)
-        weight = _by_events(old, new, voxels) if self.weigh == "events" else _by_distance(old, new, mixed)
-        old.copy_(mixed)
+        if self.weigh == "events":
+            weight = _by_events(old, new, replaced)
+            replace(old, new, replaced)
+        else:
+            before = old.clone()
+            replace(old, new, replaced)
+            weight = _by_distance(before, new, old)
         return float(1 - replaced.mean()) if weight is None else weight
 
 
 def mixture(u: NDArray[np.float64], n_steps: int, height: int, width: int) -> NDArray[np.float64]:
     """The sum of two to four Gaussians, float64 [T, H, W]."""
+    n = int(integers(u[:1], 2, MOST_GAUSSIANS)[0])
+    drawn = u[1 : 1 + n * _FOR_GAUSSIAN].reshape(n, _FOR_GAUSSIAN)
+    along = []
+    for axis, length in enumerate((n_steps, height, width)):
+        centre = integers(drawn[:, 1 + 2 * axis], 0, length - 1)[:, None]
+        deviation = np.maximum(drawn[:, 2 + 2 * axis], 0.1)[:, None] * length / 2
+        along.append(np.exp(-(((np.arange(length) - centre) / deviation) ** 2) / 2))  # [n, length]
     total = np.zeros((n_steps, height, width))
-    for k in range(int(integers(u[:1], 2, MOST_GAUSSIANS)[0])):
-        drawn = u[1 + k * _FOR_GAUSSIAN : 1 + (k + 1) * _FOR_GAUSSIAN]
-        along = []
-        for axis, length in enumerate((n_steps, height, width)):
-            centre = integers(drawn[1 + 2 * axis : 2 + 2 * axis], 0, length - 1)[0]
-            deviation = max(drawn[2 + 2 * axis], 0.1) * length / 2
-            along.append(np.exp(-(((np.arange(length) - centre) / deviation) ** 2) / 2))
-        total += drawn[0] * along[0][:, None, None] * along[1][:, None] * along[2]
+    add_products(drawn[:, 0].copy(), along[0], along[1], along[2], total)
     return total
 
 
-def largest(values: NDArray[np.float64], part: float) -> NDArray[np.bool_]:
-    """Where the largest numbers are, bool of the same shape: round(part * size) of them, the first ones where equal."""
-    n, numbers = round(part * values.size), values.reshape(-1)
-    if n == 0:
-        return np.zeros(values.shape, np.bool_)
-    least = np.partition(numbers, -n)[-n]
-    chosen = numbers > least
-    chosen[np.flatnonzero(numbers == least)[: n - int(chosen.sum())]] = True
-    return chosen.reshape(values.shape)  # type: ignore[no-any-return]  # a comparison of arrays
+@kernel
+def add_products(
+    heights: NDArray[np.float64],
+    along_t: NDArray[np.float64],
+    along_y: NDArray[np.float64],
+    along_x: NDArray[np.float64],
+    total: NDArray[np.float64],
+) -> None:
+    """Add heights [n] times the factors along t [n, T], y [n, H] and x [n, W] to the total [T, H, W], in this order."""
+    for t in range(total.shape[0]):
+        for y in range(total.shape[1]):
+            for k in range(len(heights)):
+                factor = heights[k] * along_t[k, t] * along_y[k, y]
+                for x in range(total.shape[2]):
+                    total[t, y, x] += factor * along_x[k, x]
 
 
-def _by_events(old: Tensor, new: Tensor, voxels: Tensor) -> float | None:
+def reference(
+    heights: NDArray[np.float64],
+    along_t: NDArray[np.float64],
+    along_y: NDArray[np.float64],
+    along_x: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """What `add_products` adds to zeros."""
+    total = np.zeros((along_t.shape[1], along_y.shape[1], along_x.shape[1]))
+    for height, t, y, x in zip(heights, along_t, along_y, along_x, strict=True):
+        total += height * t[:, None, None] * y[:, None] * x
+    return total
+
+
+def replace(old: Tensor, new: Tensor, replaced: NDArray[np.bool_]) -> None:
+    """Write new over old, [T, C, H, W], in the voxels, [T, H, W]; in place, whatever the numbers are."""
+    if old.device.type == "cpu":
+        # By their bits, which NumPy has for all types; torch.where takes several times as long.
+        bits = _BITS[old.element_size()]
+        write_over(old.view(bits).numpy(), new.view(bits).numpy(), replaced)
+    else:
+        old.copy_(torch.where(torch.from_numpy(replaced).to(old.device)[:, None], new, old))
+
+
+@kernel
+def write_over(old: NDArray[Any], new: NDArray[Any], replaced: NDArray[np.bool_]) -> None:
+    """Write new over old, [T, C, H, W], in the voxels, [T, H, W]; without branches on the data."""
+    for t in range(old.shape[0]):
+        for c in range(old.shape[1]):
+            for y in range(old.shape[2]):
+                for x in range(old.shape[3]):
+                    old[t, c, y, x] = new[t, c, y, x] if replaced[t, y, x] else old[t, c, y, x]
+
+
+def reference_write_over(old: NDArray[Any], new: NDArray[Any], replaced: NDArray[np.bool_]) -> None:
+    """What `write_over` does."""
+    np.copyto(old, new, where=replaced[:, None])
+
+
+def _by_events(old: Tensor, new: Tensor, replaced: NDArray[np.bool_]) -> float | None:
     """Part of the label that stays, by events; None when a sample has none, or nothing of either remains."""
-    lost, gained = _part_of_events(old, voxels), _part_of_events(new, voxels)
+    lost, gained = _part_of_events(old, replaced), _part_of_events(new, replaced)
     if lost is None or gained is None or 1 - lost + gained <= 0:
         return None
     return (1 - lost) / (1 - lost + gained)
 
 
-def _part_of_events(frames: Tensor, voxels: Tensor) -> float | None:
-    """Part of a sample's events that lies in the voxels; reals that are negative (a voxel grid's) count by size."""
-    counts = frames.double().abs()
-    total = float(counts.sum())
-    return float((counts * voxels).sum()) / total if total > 0 else None
+def _part_of_events(frames: Tensor, replaced: NDArray[np.bool_]) -> float | None:
+    """Part of a sample's events, [T, C, H, W], that lies in the voxels [T, H, W]; None when there are no events.
+
+    Reals that are negative (a voxel grid's) count by size.
+    """
+    if frames.device.type == "cpu":
+        sums = np.zeros((2, frames.shape[-1]))
+        count_events((frames if frames.dtype in _COUNTED else frames.double()).numpy(), replaced, sums)
+        total, inside = sums.sum(axis=1).tolist()
+    else:
+        events = frames.double().abs().sum(1)
+        total = float(events.sum())
+        inside = float((events * torch.from_numpy(replaced).to(frames.device)).sum())
+    return inside / total if total > 0 else None
+
+
+@kernel
+def count_events(frames: NDArray[Any], replaced: NDArray[np.bool_], sums: NDArray[np.float64]) -> None:
+    """Add to sums [2, W] the events of each column of frames [T, C, H, W]: all of them, and those in the voxels.
+
+    By columns, so that several are added at once and floats are in an order of their own nevertheless.
+    """
+    for t in range(frames.shape[0]):
+        for c in range(frames.shape[1]):
+            for y in range(frames.shape[2]):
+                for x in range(frames.shape[3]):
+                    events = abs(np.float64(frames[t, c, y, x]))
+                    sums[0, x] += events
+                    sums[1, x] += events if replaced[t, y, x] else 0.0
+
+
+def reference_counts(frames: NDArray[Any], replaced: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What `count_events` adds to zeros."""
+    events = np.abs(frames.astype(np.float64))
+    return np.stack([events.sum((0, 1, 2)), (events * replaced[:, None]).sum((0, 1, 2))])
 
 
 def _by_distance(old: Tensor, new: Tensor, mixed: Tensor) -> float | None:

@@ -13,10 +13,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import Axes, SampleAugmentation
 from neurodata.augmentations._draws import between
 from neurodata.augmentations._warp import INTERPOLATIONS, Interpolation, rotations, warp
-from neurodata.steps import Labels, check_choice, check_range
-
-# Beyond this a turn can make another class of what is seen (6 and 9).
-SAFE_DEGREES = 45.0
+from neurodata.steps import SAFE_DEGREES, Labels, check_choice, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

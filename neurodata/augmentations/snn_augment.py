@@ -4,7 +4,9 @@ It is TrivialAugment (S. Müller, F. Hutter, ICCV 2021, arXiv:2103.10158) with w
 TranslateX and TranslateY ±5 pixels, Rotate ±30 degrees, Cutout of 0.1 to 11 % of the area. The code of QKFormer
 (dvs128-gesture/train.py, C. Zhou et al. 2024, arXiv:2403.16552) draws one of 31 magnitudes from minus to plus the
 largest, cuts translations to whole pixels towards zero (so that 0 is drawn most often), takes the shear of 0.3 as an
-angle in radians, and takes the nearest pixel; so does this. One draw holds for all time steps of a sample.
+angle in radians, and takes the nearest pixel; so does this. Magnitudes are fifteenths of the largest here, exactly:
+those of the code are float32, so that 1 and 2 pixels, a little too small, become 0 and 1 for some of them. One draw
+holds for all time steps of a sample.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from neurodata.augmentations._draws import integers
 from neurodata.augmentations._warp import identities, rotations, shears, translations, warp
 from neurodata.steps import check_range
 
-N_MAGNITUDES = 31
+MOST = 15  # magnitudes are -15 to 15 fifteenths of the largest
 OPERATIONS = ("identity", "shear_x", "translate_x", "translate_y", "rotate", "cutout")
 
 
@@ -49,6 +51,7 @@ class SNNAugment(SampleAugmentation):
     min_area: float = 0.001
     max_area: float = 0.11
 
+    version: ClassVar[int] = 2
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"max_degrees": 10.0, "p": 0.5})
     axes: ClassVar[Axes] = "image"
     n_draws: ClassVar[int] = 5
@@ -64,19 +67,19 @@ class SNNAugment(SampleAugmentation):
     def change(self, frames: Tensor, which: NDArray[np.int64], u: NDArray[np.float64]) -> None:
         """Do one of the six to each chosen sample."""
         operation = integers(u[:, 0], 0, len(OPERATIONS) - 1)
-        magnitude = np.linspace(-1, 1, N_MAGNITUDES)[integers(u[:, 1], 0, N_MAGNITUDES - 1)]  # [n]
-        warp(frames, which, self._maps(operation, magnitude), "nearest")
+        warp(frames, which, self._maps(operation, integers(u[:, 1], -MOST, MOST)), "nearest")
         cut = operation == OPERATIONS.index("cutout")
         height, width = frames.shape[-2:]
         erase(frames, which[cut], inner_squares(u[cut, 2:], height, width, self.min_area, self.max_area))
 
-    def _maps(self, operation: NDArray[np.int64], magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
-        shift, still = np.trunc(self.max_shift_px * magnitude), np.zeros_like(magnitude)
+    def _maps(self, operation: NDArray[np.int64], fifteenths: NDArray[np.int64]) -> NDArray[np.float64]:
+        # Multiplied first: 5 * 3 / 15 is 1, and 5 * (3 / 15) may be less.
+        shift, still = np.trunc(self.max_shift_px * fifteenths / MOST), np.zeros(len(fifteenths))
         maps = {
-            "shear_x": shears(np.tan(self.max_shear_rad * magnitude)),
+            "shear_x": shears(np.tan(self.max_shear_rad * fifteenths / MOST)),
             "translate_x": translations(shift, still),
             "translate_y": translations(still, shift),
-            "rotate": rotations(self.max_degrees * magnitude),
+            "rotate": rotations(self.max_degrees * fifteenths / MOST),
         }
         same = identities(len(operation))
         every = np.stack([maps.get(name, same) for name in OPERATIONS])  # [6, n, 2, 3]

@@ -24,6 +24,10 @@ from neurodata.signals import EventArray, Sensor
 SMALLEST_THRESHOLD = 0.01
 # Any positive float32 lies between; beyond, the number of crossings of a pixel has no bound.
 LARGEST_LOG_INTENSITY = 104
+# Times are interpolated in double precision, which holds every microsecond between two of these.
+LAST_PICTURE_US = 2**52
+# Between two pictures; more would fill memory.
+MOST_EVENTS = 2**27
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Pixel:
             found = getattr(self, name)
             if not smallest <= found < np.inf:
                 raise EncodingError(f"dvs pixel: {name} is {found}; expected a number from {smallest}")
+        if self.refractory_us > LAST_PICTURE_US:
+            raise EncodingError(f"dvs pixel: refractory_us is {self.refractory_us}; expected at most {LAST_PICTURE_US}")
 
 
 class PixelArray:
@@ -117,7 +123,8 @@ class PixelArray:
         Raises
         ------
         EncodingError
-            When the picture has another size or type, is not finite, or does not come later.
+            When the picture has another size or type, is not finite, or does not come later; when its time is beyond
+            2^52 us; when more than 2^27 events would come of it.
         """
         self._check(log_intensity, t_us)
         before, self._before = self._before, log_intensity.copy()
@@ -150,6 +157,10 @@ class PixelArray:
                 f"dvs pixel: picture at {t_us} us reaches {largest}; expected log intensities from "
                 f"-{LARGEST_LOG_INTENSITY} to {LARGEST_LOG_INTENSITY}: add a small light before the logarithm"
             )
+        if not -LAST_PICTURE_US <= t_us <= LAST_PICTURE_US:
+            raise EncodingError(
+                f"dvs pixel: picture at {t_us} us; expected times from {-LAST_PICTURE_US} to {LAST_PICTURE_US} us"
+            )
         if self._before is not None and t_us <= self._before_us:
             raise EncodingError(
                 f"dvs pixel: picture at {t_us} us does not come after the last one, {self._before_us} us"
@@ -157,6 +168,7 @@ class PixelArray:
 
     def _cross(self, before: NDArray[np.float32], now: NDArray[np.float32], start_us: int, stop_us: int) -> int:
         n = self._crossings(before, now, start_us, stop_us)
+        _check_number(n, stop_us, "larger thresholds, or pictures that follow sooner")
         if n > len(self._t):
             self._allocate(2 * n)
             self._crossings(before, now, start_us, stop_us)
@@ -177,13 +189,20 @@ class PixelArray:
         self, start_us: int, stop_us: int
     ) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]]:
         width, height = self.sensor.width, self.sensor.height
-        n = self._rng.poisson(self.pixel.noise_hz * width * height * (stop_us - start_us) * 1e-6)
+        expected = self.pixel.noise_hz * width * height * (stop_us - start_us) * 1e-6
+        _check_number(expected, stop_us, "a smaller noise_hz, or pictures that follow sooner")
+        n = self._rng.poisson(expected)
         return (
             self._rng.integers(start_us, stop_us, n),
             self._rng.integers(0, width, n, dtype=np.uint16),
             self._rng.integers(0, height, n, dtype=np.uint16),
             self._rng.integers(0, 2, n, dtype=np.uint8).astype(np.bool_),
         )
+
+
+def _check_number(n: float, t_us: int, way_out: str) -> None:
+    if n > MOST_EVENTS:
+        raise EncodingError(f"dvs pixel: {n:.3g} events up to {t_us} us, more than {MOST_EVENTS}: {way_out}")
 
 
 def _thresholds(mean: float, mismatch: float, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.signals import LAST_TIME_US
-from neurodata.steps import Tally, check_range
+from neurodata.steps import MOST_STEPS, Tally, check_whole
 
 LATE = "after the last window"
 Decay = Literal["exponential", "linear"]
@@ -18,9 +18,9 @@ LINEAR_TAUS = 3
 
 def check_windows(step: str, T: int, window_us: int | None) -> None:
     """RecipeError when there are no windows, or they reach beyond every clock."""
-    check_range(step, "T", T, 1)
+    check_whole(step, "T", T, 1, MOST_STEPS)
     if window_us is not None:
-        check_range(step, "window_us", window_us, 1, LAST_TIME_US // T)
+        check_whole(step, "window_us", window_us, 1, LAST_TIME_US // T)
 
 
 def windows(

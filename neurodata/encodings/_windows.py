@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.signals import LAST_TIME_US, EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range
+from neurodata.steps import MOST_STEPS, DenseEncoding, Tally, check_choice, check_whole
 
 SplitBy = Literal["count", "time"]
-# A clock that jumps would ask for billions of frames of a fixed duration.
-LARGEST_ARRAY_BYTES = 2**34
 AFTER_THE_LAST_FRAME = "after the last frame"
 
 
@@ -81,9 +79,9 @@ class WindowedEncoding(DenseEncoding):
 
     def check_windows(self, step: str) -> None:
         """RecipeError unless there is exactly one way to split; fills in the default of `split_by`."""
-        for name, highest in (("T", np.inf), ("duration_us", LAST_TIME_US), ("events_per_frame", LAST_TIME_US)):
+        for name, highest in (("T", MOST_STEPS), ("duration_us", LAST_TIME_US), ("events_per_frame", LAST_TIME_US)):
             if (found := getattr(self, name)) is not None:
-                check_range(step, name, found, 1, highest)
+                check_whole(step, name, found, 1, highest)
         ways = [name for name in self.exclusive if getattr(self, name) is not None]
         if len(ways) > 1:
             raise RecipeError(f"{step}: {' and '.join(ways)} are both stated; state one way to split")
@@ -97,7 +95,7 @@ class WindowedEncoding(DenseEncoding):
             if (shared := getattr(self, overlap)) is not None:
                 if (whole := getattr(self, size)) is None:
                     raise RecipeError(f"{step}: {overlap} is stated without {size}, of which it is a part")
-                check_range(step, overlap, shared, 1, whole - 1)
+                check_whole(step, overlap, shared, 1, whole - 1)
 
     @property
     def has_overlap(self) -> bool:
@@ -110,24 +108,28 @@ class WindowedEncoding(DenseEncoding):
         return 1
 
     def n_windows(self, t: NDArray[np.int64]) -> int:
-        """Number of windows for events at these times: T, or as many as it takes to reach the last one."""
-        if self.T is not None:
-            return self.T * self.windows_per_frame
-        size, stride = self._size_and_stride()
-        last = int(t[-1] - t[0]) if self.duration_us is not None and len(t) else len(t)
-        return max(1, -((size - last) // stride) + 1)
-
-    def n_steps(self, events: EventArray) -> int:
-        """Number of frames for these events.
+        """Number of windows for events at these times: T, or as many as it takes to reach the last one.
 
         Raises
         ------
         EncodingError
-            When the frames of so long a recording would make an absurdly large array.
+            When they are more than 2^24, as where a clock jumps.
         """
-        n_steps = -(-self.n_windows(events.t) // self.windows_per_frame)
-        check_size(self.spec(events.sensor), n_steps, events)
-        return n_steps
+        if self.T is not None:
+            return self.T * self.windows_per_frame
+        size, stride = self._size_and_stride()
+        last = int(t[-1] - t[0]) if self.duration_us is not None and len(t) else len(t)
+        n_windows = max(1, -((size - last) // stride) + 1)
+        if n_windows > MOST_STEPS:
+            raise EncodingError(
+                f"{len(t)} events over {int(t[-1] - t[0])} us make {n_windows} frames, more than {MOST_STEPS}; "
+                "state T, or larger frames, or look at the recording's clock"
+            )
+        return n_windows
+
+    def n_steps(self, events: EventArray) -> int:
+        """Number of frames for these events; EncodingError when they are more than 2^24."""
+        return -(-self.n_windows(events.t) // self.windows_per_frame)
 
     def bounds(self, t: NDArray[np.int64], n_windows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Index of each window's first event and one past its last one: two arrays int64 [n_windows]."""
@@ -156,16 +158,6 @@ class WindowedEncoding(DenseEncoding):
     def _size_and_stride(self) -> tuple[int, int]:
         size = self.duration_us or self.events_per_frame or 1
         return size, size - (self.overlap_us or self.overlap_events or 0)
-
-
-def check_size(spec: ArraySpec, n_steps: int, events: EventArray) -> None:
-    """EncodingError when n_steps frames, as many as the events ask for, would make an absurdly large array."""
-    frame_bytes = int(np.prod(spec.shape[1:], dtype=np.int64)) * spec.dtype.itemsize
-    if n_steps * frame_bytes > LARGEST_ARRAY_BYTES:
-        raise EncodingError(
-            f"{len(events)} events over {events.duration_us} us make {n_steps} frames of {frame_bytes} bytes, "
-            f"more than {LARGEST_ARRAY_BYTES} in all; state T, or larger frames, or look at the recording's clock"
-        )
 
 
 def first_from(t: NDArray[np.int64] | None, n: int, offset: int, stride: int, n_windows: int) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from neurodata.encodings._windows import WindowedEncoding, polarity_shape
 from neurodata.encodings.event_frame import reference_counts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, Tally, check_range
+from neurodata.steps import MOST_STEPS, ArraySpec, Tally, check_whole
 
 MOST_BITS = 24  # whole numbers that float32 holds exactly
 
@@ -51,11 +51,25 @@ class BinaRep(WindowedEncoding):
         {"split_by": "time", "T": 2, "n_bits": 3},
         {"duration_us": 9},
     )
-    aliases: ClassVar[Mapping[str, str]] = {"n_frames": "T", **WindowedEncoding.aliases}
+    aliases: ClassVar[Mapping[str, str]] = {
+        "n_frames": "T",
+        "frames_number": "T",
+        "time_window": "duration_us",
+        "event_count": "events_per_frame",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        **WindowedEncoding.refused,
+        **dict.fromkeys(
+            ("n_time_bins", "n_event_bins"),
+            "in tonic it is the number of binary frames, T n_bits: say T, and split_by as time or count",
+        ),
+    }
 
     def __post_init__(self) -> None:
         self.check_windows("bina_rep")
-        check_range("bina_rep", "n_bits", self.n_bits, 1, MOST_BITS)
+        check_whole("bina_rep", "n_bits", self.n_bits, 1, MOST_BITS)
+        if self.T is not None:
+            check_whole("bina_rep", "T", self.T, 1, MOST_STEPS // self.n_bits)
 
     @property
     def windows_per_frame(self) -> int:

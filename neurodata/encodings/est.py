@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_range
+from neurodata.steps import MOST_STEPS, ArraySpec, DenseEncoding, Tally, check_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class EventSpikeTensor(DenseEncoding):
     aliases: ClassVar[Mapping[str, str]] = {"n_bins": "T", "num_bins": "T"}
 
     def __post_init__(self) -> None:
-        check_range("est", "T", self.T, 2)
+        check_whole("est", "T", self.T, 2, MOST_STEPS)
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[T, C, H, W] values of at least 0."""

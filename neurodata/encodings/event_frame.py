@@ -52,8 +52,8 @@ class EventFrame(WindowedEncoding):
     RecipeError
         When there is not exactly one way to split, or a parameter is out of its range or none of its choices.
     EncodingError
-        When called: a count does not fit and overflow is "error", or frames of a fixed size would be too many
-        for memory.
+        When called: a count does not fit and overflow is "error", or frames are more than 2^24, or would take more
+        than 4 GiB.
     """
 
     dtype: CountType = "uint16"

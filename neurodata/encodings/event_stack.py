@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_range
+from neurodata.steps import MOST_STEPS, ArraySpec, DenseEncoding, Tally, check_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class EventStack(DenseEncoding):
     aliases: ClassVar[Mapping[str, str]] = {"stack_size": "T"}
 
     def __post_init__(self) -> None:
-        check_range("event_stack", "T", self.T, 1)
+        check_whole("event_stack", "T", self.T, 1, MOST_STEPS)
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[T, 1, H, W] of -1, 0 and 1."""
@@ -55,7 +55,7 @@ class EventStack(DenseEncoding):
 
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Write the polarities into frames [T, 1, H, W] of zeros."""
-        starts = np.array([len(events) - (len(events) >> k) for k in range(self.T)], np.int64)
+        starts = len(events) - (len(events) >> np.minimum(np.arange(self.T), 63))  # int64 [T]
         latest_polarities(events.x, events.y, events.p, events.sensor.polarities == 1, starts, out)
 
 

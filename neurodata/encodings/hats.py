@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import LAST_TIME_US, EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_range
+from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_memory, check_whole
 
 NONE = -1
 
@@ -54,6 +54,8 @@ class Hats(DenseEncoding):
     ------
     RecipeError
         When a parameter is out of range.
+    EncodingError
+        When called: the array, or the working memory for the pixels, would take more than 4 GiB.
     """
 
     cell: int = 10
@@ -65,10 +67,10 @@ class Hats(DenseEncoding):
     aliases: ClassVar[Mapping[str, str]] = {"cell_size": "cell", "tau": "tau_us", "time_window": "window_us"}
 
     def __post_init__(self) -> None:
-        check_range("hats", "cell", self.cell, 1, 65536)
-        check_range("hats", "radius", self.radius, 0, 127)
-        check_range("hats", "tau_us", self.tau_us, 1, LAST_TIME_US)
-        check_range("hats", "window_us", self.window_us, 1, LAST_TIME_US)
+        check_whole("hats", "cell", self.cell, 1, 65536)
+        check_whole("hats", "radius", self.radius, 0, 127)
+        check_whole("hats", "tau_us", self.tau_us, 1, LAST_TIME_US)
+        check_whole("hats", "window_us", self.window_us, 1, LAST_TIME_US)
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[cells, C, 2 R + 1, 2 R + 1] means of at least 0."""
@@ -80,6 +82,7 @@ class Hats(DenseEncoding):
         """Write the means over zeros [cells, C, 2 R + 1, 2 R + 1]."""
         sensor = events.sensor
         n_pixels = sensor.polarities * sensor.height * sensor.width
+        check_memory(f"hats: what is remembered of {n_pixels} pixels takes", 40 * n_pixels, "a smaller sensor")
         following = np.full(len(events), NONE)
         oldest, unsummed, newest = (np.full(n_pixels, NONE) for _ in range(3))
         level, seen_us = np.zeros(n_pixels), np.zeros(n_pixels, np.int64)

@@ -3,7 +3,8 @@
 "Stacking based on time" as SpikeFPN prepares Gen1 (Zhang et al., "Automotive object detection via learning sparse
 events by spiking neurons", IEEE TCDS 2024, and its published code): windows of 20 ms, ON counts +1 and OFF -1. There
 the nine frames before a labelled instant go in as three time steps of three channels, frame by frame:
-`T=9, duration_us=20_000`, reshaped to [3, 3, H, W].
+`T=9, duration_us=20_000`, reshaped to [3, 3, H, W]. Windows begin at the first event of what is given, not 180 ms
+before the label: cut so, they stand later than theirs by the silence before that event.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from neurodata.encodings._windows import WindowedEncoding
 from neurodata.encodings.event_frame import reference_counts
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, Tally
+from neurodata.steps import ArraySpec, Tally, check_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class SignFrame(WindowedEncoding):
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Write the signs into frames [T, 1, H, W] of zeros."""
         starts, stops = self.bounds(events.t, len(out))
+        n_pixels = events.sensor.width * events.sensor.height
+        check_memory(f"sign_frame: sums of {n_pixels} pixels take", 8 * n_pixels, "a smaller sensor")
         sums = np.zeros(out.shape[2:], np.int64)  # [H, W]: int8 would wrap
         one_polarity = events.sensor.polarities == 1
         sum_signs(events.x, events.y, events.p, one_polarity, starts, stops, sums, out)

@@ -1,60 +1,61 @@
 """Sparse event frames: only the counts that are not zero, with their places in [T, C, H, W].
 
-The coordinate form (COO) of `event_frame`: rows (time step, polarity, y, x, count) in the order of the dense array.
-For use in memory (sparse convolutions, statistics); a dense store holds samples of one shape, and refuses it.
+The coordinate form (COO) of `event_frame`, over the same windows: rows (time step, polarity, y, x, count) in the
+order of the dense array. For use in memory (sparse convolutions, statistics); a dense store holds samples of one shape,
+and refuses it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_args
+from math import prod
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.encodings.event_frame import EventFrame, SplitBy
+from neurodata.encodings._windows import WindowedEncoding
 from neurodata.errors import EncodingError
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range
+from neurodata.steps import ArraySpec, Tally, check_memory
 
 LARGEST_COUNT = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, slots=True)
-class Sparse(DenseEncoding):
+class Sparse(WindowedEncoding):
     """The counts of event_frame that are not zero: int32 [entries, 5], columns time, polarity, y, x and count.
 
     Rows stand in the order of the dense array [T, C, H, W], each place at most once: for PyTorch that is
     `torch.sparse_coo_tensor(rows[:, :4].T, rows[:, 4], shape, is_coalesced=True)`. `to_dense(rows, shape)` gives the
-    frames, `EventFrame(T, split_by).spec(sensor).shape` their shape. Working memory: 4 bytes for each pixel and
-    polarity.
+    frames; their shape is that of event_frame with the same windows. Without an overlap the counts, and the events
+    that the tally says are dropped, sum to the events. Working memory: 4 bytes for each pixel and polarity.
 
     Parameters
     ----------
-    T, split_by
-        As in event_frame: which events are in which of the T frames. Both ways look at the whole sample.
+    T, split_by, duration_us, events_per_frame, overlap_us, overlap_events
+        The windows: see `WindowedEncoding`. Events after the last window are counted as dropped.
 
     Raises
     ------
     RecipeError
-        When T is not positive, or split_by none of its choices.
+        When there is not exactly one way to split, or a parameter is out of its range or none of its choices.
     EncodingError
-        When called: a frame has more than 2^31 - 1 events, which may be one count.
+        When called: a frame has more than 2^31 - 1 events, which may be one count, or frames are too many, or the
+        pixels too many for memory.
     """
 
-    T: int
-    split_by: SplitBy = "count"
-
-    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"T": 4}, {"T": 4, "split_by": "time"})
-    aliases: ClassVar[Mapping[str, str]] = {"frames_number": "T", "n_time_bins": "T", "n_event_bins": "T"}
-    implied: ClassVar[Mapping[str, Mapping[str, str]]] = EventFrame.implied
-    value_aliases: ClassVar[Mapping[str, Mapping[str, str]]] = EventFrame.value_aliases
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = (
+        {"T": 4},
+        {"T": 4, "split_by": "time"},
+        {"T": 3, "duration_us": 40, "overlap_us": 10},
+        {"events_per_frame": 7},
+    )
 
     def __post_init__(self) -> None:
-        check_range("sparse", "T", self.T, 1)
-        check_choice("sparse", "split_by", self.split_by, get_args(SplitBy))
+        self.check_windows("sparse")
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[entries, 5]; how many entries depends on the sample."""
@@ -62,24 +63,27 @@ class Sparse(DenseEncoding):
 
     def n_steps(self, events: EventArray) -> int:
         """Number of places that have events."""
-        return count_places(events.x, events.y, events.p, *self._bounds(events), _frame(events.sensor))
+        return int(count_places(events.x, events.y, events.p, *self._bounds(events), _frame(events.sensor)))
 
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Write a row for every place that has events."""
         starts, stops = self._bounds(events)
         if (largest := int((stops - starts).max())) > LARGEST_COUNT:
             raise EncodingError(
-                f"sparse: a frame of {largest} events, and a count holds {LARGEST_COUNT}; state a larger T"
+                f"sparse: a frame of {largest} events, and a count holds {LARGEST_COUNT}; state shorter frames"
             )
         list_places(events.x, events.y, events.p, starts, stops, _frame(events.sensor), out)
+        self.count_rest(events, stops, tally)
 
     def _bounds(self, events: EventArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First event of each frame, and one past its last: int64 [T] each."""
-        return EventFrame(self.T, self.split_by).bounds(events.t, self.T)
+        return self.bounds(events.t, self.n_windows(events.t))
 
 
 def _frame(sensor: Sensor) -> NDArray[np.int32]:
-    return np.zeros((sensor.polarities, sensor.height, sensor.width), np.int32)
+    shape = sensor.polarities, sensor.height, sensor.width
+    check_memory(f"sparse: counts of one frame {shape} take", 4 * prod(shape), "a smaller sensor")
+    return np.zeros(shape, np.int32)
 
 
 def to_dense(rows: NDArray[np.int32], shape: Sequence[int]) -> NDArray[np.int32]:

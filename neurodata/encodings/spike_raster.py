@@ -18,11 +18,10 @@ from neurodata.encodings.event_frame import CountType, Overflow
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.kernel import kernel
 from neurodata.signals import LAST_TIME_US, EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range
+from neurodata.steps import MOST_STEPS, ArraySpec, DenseEncoding, Tally, check_choice, check_whole
 
 Origin = Literal["file", "first-spike"]
 Binning = Literal["exact", "spikingjelly-float16"]
-LARGEST_BYTES = 2**32  # of the raster of one sample whose length is not stated
 LONGEST_FLOAT16_US = 65_504_000  # a float16 holds no more than 65,504 ms
 
 
@@ -89,13 +88,15 @@ class SpikeRaster(DenseEncoding):
         {"bin_us": 10_000, "neurons_per_bin": 5, "origin": "first-spike"},
         {"bin_us": 14_000, "T": 100, "binary": True},
     )
-    aliases: ClassVar[Mapping[str, str]] = {"n_bins": "neurons_per_bin"}  # the name in SNN-delays
+    refused: ClassVar[Mapping[str, str]] = {
+        "n_bins": "it is neighbours to sum in SNN-delays, and bins of time elsewhere: say neurons_per_bin, or T",
+    }
 
     def __post_init__(self) -> None:
         if self.T is not None:
-            check_range("spike_raster", "T", self.T, 1)
-        check_range("spike_raster", "bin_us", self.bin_us, 1, LAST_TIME_US // (self.T or 1))
-        check_range("spike_raster", "neurons_per_bin", self.neurons_per_bin, 1, 65536)
+            check_whole("spike_raster", "T", self.T, 1, MOST_STEPS)
+        check_whole("spike_raster", "bin_us", self.bin_us, 1, LAST_TIME_US // (self.T or 1))
+        check_whole("spike_raster", "neurons_per_bin", self.neurons_per_bin, 1, 65536)
         for parameter, choices in (
             ("origin", Origin),
             ("dtype", CountType),
@@ -123,18 +124,17 @@ class SpikeRaster(DenseEncoding):
         Raises
         ------
         EncodingError
-            When that would be a raster of more than 4 GiB.
+            When they are more than 2^24, as where a clock jumps.
         """
         if self.T is not None:
             return self.T
         if self.binning == "spikingjelly-float16":
             return _spikingjelly_bins(events.t, self.bin_us)[1]
         n_steps = max(1, (events.stop_us - 1 - self._start_us(events)) // self.bin_us + 1) if len(events) else 1
-        spec = self.spec(events.sensor)
-        if n_steps * spec.shape[1] * spec.dtype.itemsize > LARGEST_BYTES:
+        if n_steps > MOST_STEPS:
             raise EncodingError(
-                f"spike_raster: {n_steps} bins of {self.bin_us} us for {spec.shape[1]} neurons; state T, a longer "
-                'bin_us, or origin="first-spike"'
+                f"spike_raster: {n_steps} bins of {self.bin_us} us, more than {MOST_STEPS}; state T, a longer bin_us, "
+                'or origin="first-spike"'
             )
         return n_steps
 

@@ -16,11 +16,12 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.encodings._windows import WindowedEncoding, channels, check_size
+from neurodata.encodings._windows import WindowedEncoding, channels
 from neurodata.encodings.event_frame import count_events
 from neurodata.signals import LAST_TIME_US, EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range
+from neurodata.steps import MOST_STEPS, ArraySpec, DenseEncoding, Tally, check_choice, check_whole
 
+MOST_BINS = 65536
 BinsSpan = Literal["window", "events"]
 
 
@@ -52,7 +53,7 @@ class StackedHistogram(DenseEncoding):
     RecipeError
         When a parameter is out of its range or none of its choices.
     EncodingError
-        When called: windows would be too many for memory.
+        When called: windows are more than 2^24, or would take more than 4 GiB.
     """
 
     T: int | None = None
@@ -70,10 +71,10 @@ class StackedHistogram(DenseEncoding):
 
     def __post_init__(self) -> None:
         if self.T is not None:
-            check_range("stacked_histogram", "T", self.T, 1)
-        check_range("stacked_histogram", "duration_us", self.duration_us, 1, LAST_TIME_US)
-        check_range("stacked_histogram", "n_bins", self.n_bins, 1)
-        check_range("stacked_histogram", "count_cutoff", self.count_cutoff, 1, np.iinfo(np.uint8).max)
+            check_whole("stacked_histogram", "T", self.T, 1, MOST_STEPS)
+        check_whole("stacked_histogram", "duration_us", self.duration_us, 1, LAST_TIME_US)
+        check_whole("stacked_histogram", "n_bins", self.n_bins, 1, MOST_BINS)
+        check_whole("stacked_histogram", "count_cutoff", self.count_cutoff, 1, 255)
         check_choice("stacked_histogram", "bins_span", self.bins_span, get_args(BinsSpan))
 
     @property
@@ -87,10 +88,8 @@ class StackedHistogram(DenseEncoding):
         return ArraySpec(shape, np.dtype(np.uint8), ("time", "channel", "y", "x"), self.T is None)
 
     def n_steps(self, events: EventArray) -> int:
-        """Number of windows for these events; EncodingError when they would be too many for memory."""
-        n_windows = self._windows.n_windows(events.t)
-        check_size(self.spec(events.sensor), n_windows, events)
-        return n_windows
+        """Number of windows for these events; EncodingError when they are more than 2^24."""
+        return self._windows.n_windows(events.t)
 
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Count the events into windows [T, C, H, W] of zeros."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from neurodata.encodings._surface_times import LINEAR_TAUS, Decay, check_windows, faded, windows
 from neurodata.kernel import kernel
 from neurodata.signals import LAST_TIME_US, EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_range
+from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_choice, check_whole
 
 SOON_US = 256
 # Products of growths begin anew with an exponential where rounding (2^-53 each) could add up to 1e-12, and below this.
@@ -70,7 +70,7 @@ class TimeSurface(DenseEncoding):
 
     def __post_init__(self) -> None:
         check_windows("time_surface", self.T, self.window_us)
-        check_range("time_surface", "tau_us", self.tau_us, 1, LAST_TIME_US // LINEAR_TAUS)
+        check_whole("time_surface", "tau_us", self.tau_us, 1, LAST_TIME_US // LINEAR_TAUS)
         check_choice("time_surface", "decay", self.decay, get_args(Decay))
 
     def spec(self, sensor: Sensor) -> ArraySpec:

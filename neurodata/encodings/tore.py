@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from neurodata.encodings._surface_times import check_windows, windows
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_range
+from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_whole
 
 WHOLE_FLOAT32 = 2**24
+MOST_RANKS = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ class Tore(DenseEncoding):
 
     def __post_init__(self) -> None:
         check_windows("tore", self.T, self.window_us)
-        check_range("tore", "k", self.k, 1)
-        check_range("tore", "max_us", self.max_us, 1, WHOLE_FLOAT32)
-        check_range("tore", "min_us", self.min_us, 0, self.max_us - 1)
+        check_whole("tore", "k", self.k, 1, MOST_RANKS)
+        check_whole("tore", "max_us", self.max_us, 1, WHOLE_FLOAT32)
+        check_whole("tore", "min_us", self.min_us, 0, self.max_us - 1)
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[T, C * K, H, W] values of at least 0."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec, DenseEncoding, Tally, check_range
+from neurodata.steps import MOST_STEPS, ArraySpec, DenseEncoding, Tally, check_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class VoxelGrid(DenseEncoding):
     off by at most n / 2^24 of the sum of their weights.
 
     It looks at the whole sample, for its duration: it is not causal.
+
+    tonic has T where the paper has T - 1 in t*: its grid of T points is the first T points of ours with T + 1, and
+    lacks what lies at the end of the sample.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ class VoxelGrid(DenseEncoding):
     aliases: ClassVar[Mapping[str, str]] = {"n_time_bins": "T", "num_bins": "T", "B": "T"}
 
     def __post_init__(self) -> None:
-        check_range("voxel_grid", "T", self.T, 1)
+        check_whole("voxel_grid", "T", self.T, 1, MOST_STEPS)
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """[T, 1, H, W], or [T, C, H, W] where polarities have channels of their own."""

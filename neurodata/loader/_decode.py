@@ -90,7 +90,7 @@ class Decoder:
         stored = torch.from_numpy(out)
         if self.transform is None:
             return stored
-        frames = self.transform(stored.to(self.dtype), generator(self.seed, self.epoch, key))
+        frames = self.transform(stored.to(self.dtype), generator(self.seed, self.epoch, f"sample {key}"))
         if not isinstance(frames, Tensor):
             raise LoaderError(f"transform gave a {type(frames).__name__}; expected a tensor")
         return frames

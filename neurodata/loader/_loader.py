@@ -94,7 +94,7 @@ class Loader:
         Augmentations in their order: a list of them, or of mappings like {"name": "flip", "p": 0.5}, or "recipe":
         those of the recipe that the split was loaded by. Done on the device, after `batch_transform`, to
         [B, T, C, H, W]; drawn from (seed, epoch, key, place in the list), so that the result depends on neither
-        threads nor ranks (one that mixes samples depends on which are in the batch).
+        threads nor ranks (one that mixes samples depends on which are in the batch: on batch size and ranks).
     augment_test
         Allow random augmentations on a split other than train.
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import StoreError
+from neurodata.recipe import SPARSE_DTYPES
 from neurodata.signals import EventArray, Sensor
 from neurodata.steps import ArraySpec
 from neurodata.store._sparse_code import encode
@@ -40,8 +41,6 @@ DTYPES = (
     "float32",
     "float64",
 )
-# Types that the sparse code takes: what it can count to fits 63 bits.
-SPARSE_DTYPES = ("bool", "uint8", "uint16", "uint32")
 SPARSE_CHUNK_BYTES = 1 << 14
 EVENTS_PER_CHUNK = 1 << 15
 LONGEST_SAMPLE_US = 2**32 - 1

@@ -49,3 +49,11 @@ def check_amount(step: str, parameter: str, amount: object, lowest: float, highe
         raise RecipeError(f"{step}: {parameter} is {amount!r}; expected a number or a pair (lowest, highest)")
     for end in ends:
         check_range(step, parameter, end, lowest, highest)
+
+
+def check_whole(step: str, parameter: str, amount: object, lowest: int, highest: int) -> None:
+    """RecipeError when it is neither a whole number nor an ascending pair of them, from lowest to highest."""
+    check_amount(step, parameter, amount, lowest, highest)
+    for end in amount if isinstance(amount, tuple) else (amount,):
+        if not isinstance(end, int) or isinstance(end, bool):
+            raise RecipeError(f"{step}: {parameter} is {amount!r}; expected a whole number or a pair of them")

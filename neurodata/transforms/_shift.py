@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neurodata.steps import EventTransform
-from neurodata.transforms._amount import Whole, check_amount, drawn_whole, is_range
+from neurodata.transforms._amount import Whole, check_whole, drawn_whole, is_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Shift(EventTransform):
 
     def __post_init__(self) -> None:
         for name in ("x_px", "y_px"):
-            check_amount(type(self).__name__.lower(), name, getattr(self, name), -65535, 65535)
+            check_whole(type(self).__name__.lower(), name, getattr(self, name), -65535, 65535)
 
     @property
     def stochastic(self) -> bool:

@@ -1,4 +1,7 @@
-"""A window of the sensor: events outside are dropped, the window becomes the sensor."""
+"""A window of the sensor: events outside are dropped, the window becomes the sensor.
+
+Known from images, and from tonic's `RandomCrop` and `CenterCrop`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dead pixels: each one is silent for the whole sample, with some probability."""
+"""Dead pixels: each one is silent for the whole sample, with some probability.
+
+Known from tonic's `DropPixel`; no paper defines it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ON and OFF exchanged, as if the picture were a negative."""
+"""ON and OFF exchanged, as if the picture were a negative.
+
+Known from tonic's `RandomFlipPolarity`; no paper defines it.
+"""
 
 from __future__ import annotations
 

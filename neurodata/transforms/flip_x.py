@@ -1,4 +1,7 @@
-"""Left and right exchanged: x' = width - 1 - x."""
+"""Left and right exchanged: x' = width - 1 - x.
+
+The usual augmentation of images and of event cameras (tonic's `RandomFlipLR`); no paper defines it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Top and bottom exchanged: y' = height - 1 - y."""
+"""Top and bottom exchanged: y' = height - 1 - y.
+
+Known from images, and from tonic's `RandomFlipUD`; no paper defines it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Events displaced by normally distributed numbers of pixels."""
+"""Events displaced by normally distributed numbers of pixels.
+
+Known from tonic's `SpatialJitter`; no paper defines it.
+"""
 
 from __future__ import annotations
 

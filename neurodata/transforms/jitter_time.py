@@ -1,4 +1,7 @@
-"""Events displaced in time by normally distributed numbers of microseconds."""
+"""Events displaced in time by normally distributed numbers of microseconds.
+
+Known from tonic's `TimeJitter`; no paper defines it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sample backwards: t' = t_first + t_last - t, ON becomes OFF."""
+"""The sample backwards: t' = t_first + t_last - t, ON becomes OFF.
+
+Known from tonic's `RandomTimeReversal`; no paper defines it.
+"""
 
 from __future__ import annotations
 

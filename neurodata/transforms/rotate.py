@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally
+from neurodata.steps import SAFE_DEGREES, EventTransform, Labels, Tally, check_choice
 from neurodata.transforms._affine import turned
 from neurodata.transforms._amount import Amount, check_amount, drawn, is_range
 
@@ -34,6 +34,9 @@ class Rotate(EventTransform):
     degrees
         Angle, counter-clockwise as seen; a pair (lowest, highest): uniform between them for every sample (its one
         draw).
+    labels
+        What a turn beyond 45 degrees may change. "map": the class follows the dataset's map "rotate", whatever the
+        angle. "keep": it stays what it is. Smaller turns leave it as it is.
 
     Raises
     ------
@@ -42,11 +45,20 @@ class Rotate(EventTransform):
     """
 
     degrees: Amount = (-30.0, 30.0)
+    labels: Labels = "map"
 
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"degrees": 90}, {"degrees": 17.5})
 
     def __post_init__(self) -> None:
         check_amount("rotate", "degrees", self.degrees, -360, 360)
+        check_choice("rotate", "labels", self.labels, get_args(Labels))
+
+    @property
+    def label_map(self) -> str | None:  # type: ignore[override]  # depends on the angle
+        """`rotate` for turns that may change what a class means."""
+        ends = self.degrees if isinstance(self.degrees, tuple) else (self.degrees, self.degrees)
+        from_upright = max(abs(math.remainder(end, 360)) for end in ends)
+        return "rotate" if from_upright > SAFE_DEGREES or ends[1] - ends[0] > 2 * SAFE_DEGREES else None
 
     @property
     def stochastic(self) -> bool:

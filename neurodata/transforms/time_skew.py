@@ -1,4 +1,7 @@
-"""Time stretched and shifted: t' = t_0 + factor (t - t_0) + offset."""
+"""Time stretched and shifted: t' = t_0 + factor (t - t_0) + offset.
+
+Known from tonic's `TimeSkew`; no paper defines it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Noise events, uniform over the sample's time, the sensor's pixels and the polarities."""
+"""Noise events, uniform over the sample's time, the sensor's pixels and the polarities.
+
+Known from tonic's `UniformNoise`, which draws a number of events only; no paper defines it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray
 from neurodata.steps import ADDED, EventTransform, Tally, check_range
-from neurodata.transforms._amount import Whole, check_amount, drawn_whole
+from neurodata.transforms._amount import Whole, check_whole, drawn_whole
 
 LARGEST = 2**32
 
@@ -47,7 +50,7 @@ class UniformNoise(EventTransform):
         if (self.n is None) == (self.rate_hz is None):
             raise RecipeError(f"uniform_noise: n is {self.n} and rate_hz is {self.rate_hz}; expected one of them")
         if self.n is not None:
-            check_amount("uniform_noise", "n", self.n, 0, LARGEST)
+            check_whole("uniform_noise", "n", self.n, 0, LARGEST)
         if self.rate_hz is not None:
             check_range("uniform_noise", "rate_hz", self.rate_hz, 0)
 

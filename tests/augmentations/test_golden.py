@@ -27,7 +27,7 @@ GOLDEN: dict[tuple[str, int], list[tuple[dict, str]]] = {
     ("roll", 1): [({}, "1826acf6c24bd135")],
     ("rotate", 1): [({}, "893ad576a25992ef")],
     ("shear_x", 1): [({}, "8b8688dc329345b7")],
-    ("snn_augment", 1): [({}, "727f02015a90553c")],
+    ("snn_augment", 2): [({}, "e42a11696a49cf0a")],
     ("spec_augment", 1): [({}, "df276bc7b3a5dbdf")],
     ("temporal_delete", 1): [({"T": 2}, "cf43434aa0e207a5")],
     ("time_mask", 1): [({}, "8fb8d672a56e430c")],

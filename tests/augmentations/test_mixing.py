@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, one_hot
 
 from neurodata.augmentations import Draws
+from neurodata.augmentations._largest import largest
 from neurodata.augmentations._mixing import partner_order
 from neurodata.augmentations.cutmix import CutMix
-from neurodata.augmentations.event_mix import EventMix, largest, mixture
+from neurodata.augmentations.event_mix import EventMix, mixture
 from neurodata.augmentations.mixup import Mixup
 from neurodata.errors import LoaderError, RecipeError
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from neurodata.encodings import _windows
 from neurodata.encodings.bina_rep import BinaRep, reference
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import RecipeError
+from neurodata.recipe import load_recipe
 from neurodata.signals import EventArray
 from tests.encodings.test_event_frame import events_at
 from tests.encodings.test_windows import fixed_windows
@@ -54,6 +56,16 @@ def test_numbers_equal_tonics_of_the_same_binary_frames(events: EventArray, T: i
         counts = EventFrame(T=T * n_bits, split_by=split_by)(events)
         expected = functional.to_bina_rep_numpy(counts, T, n_bits)
         np.testing.assert_array_equal(BinaRep(T=T, split_by=split_by, n_bits=n_bits)(events), expected)
+
+
+@pytest.mark.parametrize("key", ["n_time_bins", "n_event_bins"])
+def test_tonics_number_of_binary_frames_is_not_taken_for_t(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[[steps]]\nname = "bina_rep"\n{key} = 32\n')
+    with pytest.raises(RecipeError, match=f"bina_rep.{key}: in tonic it is the number of binary frames, T n_bits"):
+        load_recipe("n-mnist", path)
+    path.write_text('[[steps]]\nname = "bina_rep"\nn_frames = 4\nsplit_by = "time"\n')
+    assert load_recipe("n-mnist", path).steps == (("bina_rep", BinaRep(T=4, split_by="time")),)
 
 
 @pytest.mark.parametrize("n_bits", [0, 25])

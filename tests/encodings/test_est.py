@@ -77,7 +77,7 @@ def test_swapped_polarity_swaps_the_channels(events: EventArray, T: int) -> None
 
 
 def test_one_point_is_refused() -> None:
-    with pytest.raises(RecipeError, match="est: T is 1; expected at least 2"):
+    with pytest.raises(RecipeError, match="est: T is 1; expected 2 to"):
         EventSpikeTensor(1)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neurodata.encodings._pixel_model import (
     LARGEST_LOG_INTENSITY,
+    SMALLEST_THRESHOLD,
     Pixel,
     PixelArray,
     crossings,
@@ -207,6 +208,7 @@ def test_the_picture_may_be_reused_and_is_left_as_it_is() -> None:
         (np.full((1, 1), -np.inf, np.float32), 1, "small light before the logarithm"),
         (np.full((1, 1), 1e30, np.float32), 1, f"to {LARGEST_LOG_INTENSITY}"),
         (np.zeros((1, 1), np.float32), 0, "does not come after the last one, 0 us"),
+        (np.zeros((1, 1), np.float32), 2**52 + 1, f"picture at {2**52 + 1} us; expected times from"),
     ],
 )
 def test_a_picture_that_does_not_fit_is_refused(picture: NDArray[np.float32], t_us: int, message: str) -> None:
@@ -220,3 +222,32 @@ def test_a_picture_that_does_not_fit_is_refused(picture: NDArray[np.float32], t_
 def test_a_parameter_out_of_range_is_refused_by_name(field: str) -> None:
     with pytest.raises(EncodingError, match=f"{field} is -1"):
         Pixel(**{field: -1})
+
+
+def test_a_refractory_period_beyond_every_clock_is_refused() -> None:
+    with pytest.raises(EncodingError, match=f"refractory_us is {2**63}; expected at most"):
+        Pixel(refractory_us=2**63)
+
+
+def test_the_first_event_comes_at_any_time_of_the_clock() -> None:
+    still = Pixel(on_threshold=1, off_threshold=1, mismatch=0, refractory_us=2**52, noise_hz=0)
+    for start_us in (-(2**52), -1000, 2**52 - 1000):
+        camera = PixelArray(still, ONE_PIXEL, np.random.default_rng(0))
+        camera.see(np.zeros((1, 1), np.float32), start_us)
+        assert camera.see(np.full((1, 1), 2, np.float32), start_us + 1000).t.tolist() == [start_us + 500]
+
+
+@pytest.mark.parametrize(
+    ("pixel", "light", "way_out"),
+    [
+        (Pixel(noise_hz=1e18), 0, "a smaller noise_hz"),
+        (Pixel(on_threshold=SMALLEST_THRESHOLD, mismatch=0, noise_hz=0), 104, "larger thresholds"),
+    ],
+)
+def test_more_events_than_memory_holds_are_refused_before_they_are_made(
+    pixel: Pixel, light: float, way_out: str
+) -> None:
+    camera = PixelArray(pixel, Sensor(200, 200), np.random.default_rng(0))
+    camera.see(np.full((200, 200), -light, np.float32), 0)
+    with pytest.raises(EncodingError, match=rf"dvs pixel: .* events up to 1000 us, more than \d+: {way_out}"):
+        camera.see(np.full((200, 200), light, np.float32), 1000)

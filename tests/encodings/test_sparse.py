@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from neurodata.encodings.sparse import Sparse, reference, to_dense
 from neurodata.errors import RecipeError
 from neurodata.recipe import load_recipe
 from neurodata.signals import EventArray, Sensor
+from tests.encodings.test_windows import fixed_windows
 from tests.strategies import event_arrays
 
 split_ways = st.sampled_from(["count", "time"])
@@ -39,6 +41,15 @@ def test_dense_again_they_are_the_event_frames(events: EventArray, T: int, split
 @given(events=event_arrays(sensor=Sensor(9, 1, polarities=1)), T=st.integers(1, 4))
 def test_one_polarity_has_one_channel(events: EventArray, T: int) -> None:
     np.testing.assert_array_equal(Sparse(T)(events), reference(EventFrame(T)(events)))
+
+
+@given(events=event_arrays(), parameters=fixed_windows())
+def test_windows_of_a_fixed_size_are_those_of_event_frames(events: EventArray, parameters: dict[str, int]) -> None:
+    tallies: list[Counter[str]] = [Counter(), Counter()]
+    frames = EventFrame(**parameters)(events, None, tallies[0])
+    rows = Sparse(**parameters)(events, None, tallies[1])
+    np.testing.assert_array_equal(rows, reference(frames))
+    assert tallies[0] == tallies[1]
 
 
 @given(events=event_arrays(), T=st.integers(1, 5))

@@ -114,7 +114,7 @@ def test_a_count_that_does_not_fit_never_wraps(dtype: Any, n: int) -> None:
 
 
 def test_a_raster_as_long_as_the_clock_is_refused_before_it_is_made() -> None:
-    with pytest.raises(EncodingError, match=r"spike_raster: \d+ bins of 1000 us for 700 neurons; state T"):
+    with pytest.raises(EncodingError, match=r"spike_raster: \d+ bins of 1000 us, more than \d+; state T"):
         SpikeRaster(1000)(spikes([0, 2**62 - 1], [0, 1]))
     tally: Counter[str] = Counter()
     assert SpikeRaster(1000, T=3)(spikes([-(2**62), 0, 2**62 - 1], [0, 1, 2]), None, tally).sum() == 1
@@ -129,6 +129,13 @@ def test_the_ends_of_the_clock_do_not_overflow() -> None:
     assert step(spikes(times[2:], [0]))[:, 0].tolist() == [1, 0, 0, 0]
     assert SpikeRaster(bin_us, origin="first-spike")(spikes(times, [0] * 3))[:, 0].tolist() == [1, 0, 0, 1, *[0] * 4, 1]
     assert SpikeRaster(2**62 - 1, origin="first-spike")(spikes(times, [0] * 3))[:, 0].tolist() == [2, 0, 1]
+
+
+def test_a_name_that_means_two_things_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "raster.toml"
+    path.write_text('[[steps]]\nname = "spike_raster"\nbin_us = 10000\nn_bins = 100\n')
+    with pytest.raises(RecipeError, match=r"spike_raster.n_bins: it is neighbours .*: say neurons_per_bin, or T"):
+        load_recipe("n-mnist", path)
 
 
 def test_a_dense_store_asks_for_t(tmp_path: Path) -> None:

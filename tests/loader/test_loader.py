@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from neurodata.draws import generator
 from neurodata.errors import StoreError
 from neurodata.loader import Batch, LoaderError, Split, Store, _dtype
 from neurodata.loader._order import epoch_order
@@ -110,6 +111,21 @@ def noises(batches: list[Batch]) -> dict[str, int]:
         for batch in batches
         for key, frames in zip(batch.keys, batch.frames, strict=True)
     }
+
+
+def test_transforms_draw_other_numbers_than_the_stored_steps_did(train: Split) -> None:
+    drawn: list[int] = []
+
+    def draw(frames: Tensor, rng: np.random.Generator) -> Tensor:
+        drawn.append(int(rng.integers(2**62)))
+        return frames
+
+    for _ in train.loader(17, seed=0, transform=draw):
+        pass
+    # What step 0 of a recipe of seed 0 drew from (Recipe.encode).
+    stored = {int(generator(0, 0, key).integers(2**62)) for key in train.keys}
+    assert len({*drawn}) == 17
+    assert not stored & {*drawn}
 
 
 def test_transform_draws_by_seed_epoch_and_key_alone(train: Split) -> None:

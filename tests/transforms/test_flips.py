@@ -129,3 +129,30 @@ def test_a_flip_is_refused_where_nobody_says_what_becomes_of_classes(tmp_path: P
     with pytest.raises(RecipeError, match='say labels = "keep" if they stay what they are'):
         recipe_of(tmp_path, "n-mnist", f'name = "{name}"')
     assert recipe_of(tmp_path, "n-mnist", f'name = "{name}"\nlabels = "keep"').target(3, "a key") == 3
+
+
+@pytest.mark.parametrize("degrees", ["90", "-46", "180.0", "270", "[-30, 50]", "[-180.0, 180.0]", "[10, 350]"])
+def test_a_turn_that_can_change_a_class_is_refused_likewise(tmp_path: Path, degrees: str) -> None:
+    step = f'name = "rotate"\ndegrees = {degrees}\nfrozen = true'
+    with pytest.raises(RecipeError, match=r'rotate can change what a class means \(rotate\).*say labels = "keep"'):
+        recipe_of(tmp_path, "n-mnist", step)
+    assert recipe_of(tmp_path, "n-mnist", f'{step}\nlabels = "keep"').target(6, "a key") == 6
+
+
+@pytest.mark.parametrize("degrees", ["45", "-45.0", "[-30, 30]", "360", "[-360, -320]", "350"])
+def test_a_small_turn_leaves_classes_as_they_are(tmp_path: Path, degrees: str) -> None:
+    recipe = recipe_of(tmp_path, "n-mnist", f'name = "rotate"\ndegrees = {degrees}\nfrozen = true')
+    assert recipe.target(6, "a key") == 6
+
+
+def test_the_class_follows_a_turn_where_the_dataset_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.datasets["n-mnist"], "label_maps", {"rotate": {6: 9, 9: 6}}, raising=False)
+    upside_down = recipe_of(tmp_path, "n-mnist", 'name = "rotate"\ndegrees = 180')
+    assert [upside_down.target(k, "a key") for k in (6, 8, 9)] == [9, 8, 6]
+    tilted = recipe_of(tmp_path, "n-mnist", 'name = "rotate"\ndegrees = 20')
+    assert tilted.target(6, "a key") == 6
+
+
+def test_a_random_step_of_a_store_needs_a_word_and_the_word_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"happens once for all epochs, and to test samples too\. Say frozen = true"):
+        recipe_of(tmp_path, "dvs-gesture", 'name = "flip_x"\np = 0.5')

@@ -1,0 +1,56 @@
+"""Kernels: none is compiled at import, each first call is short, and none reaches outside its arrays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+import sys, time
+import numpy as np
+from neurodata import registry
+from neurodata.errors import EncodingError
+from neurodata.signals import EventArray, Sensor
+from tests.step_contract import CORNERS
+
+steps = [registry.encodings[name](**k) for name in registry.encodings for k in registry.encodings[name].examples]
+kernels = {
+    id(value): value
+    for name, module in sys.modules.items() if name.startswith("neurodata.encodings.")
+    for value in vars(module).values() if hasattr(value, "signatures")
+}
+assert len(kernels) > 12
+print("compiled at import:", sum(len(kernel.signatures) for kernel in kernels.values()))
+crowd = CORNERS["equal times"]
+slowest_s = 0.0
+for step in steps:
+    start_s = time.process_time()
+    step(crowd)
+    slowest_s = max(slowest_s, time.process_time() - start_s)
+print("first calls under 3 s:", slowest_s < 3)
+rng = np.random.default_rng(0)
+n = 500
+full = EventArray(
+    np.sort(rng.integers(-400, 400, n)), rng.integers(0, 7, n).astype(np.uint16),
+    rng.integers(0, 5, n).astype(np.uint16), rng.integers(0, 2, n).astype(bool), Sensor(7, 5),
+)
+for step in steps:
+    for events in (*CORNERS.values(), full):
+        try:
+            step(events)
+        except EncodingError:
+            pass
+print("inside")
+"""
+
+
+def test_kernels_are_compiled_when_called_soon_and_stay_inside_their_arrays(tmp_path: Path) -> None:
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    expected = "compiled at import: 0\nfirst calls under 3 s: True\ninside\n"
+    assert (result.returncode, result.stdout) == (0, expected), result.stderr
