@@ -19,6 +19,8 @@ from neurodata.loader._augment import Augment
 from neurodata.loader._decode import SampleTransform
 from neurodata.loader._dtype import check_counts
 from neurodata.loader._loader import BatchTransform, Loader
+from neurodata.loader._sampler import BatchSampler
+from neurodata.loader._shuffle import ShuffleArgument
 from neurodata.store import StoreHead, StoreReader
 
 
@@ -184,7 +186,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
     def loader(
         self,
         batch_size: int,
-        shuffle: bool = False,
+        shuffle: ShuffleArgument = False,
         seed: int | None = None,
         batch_first: bool = True,
         drop_last: bool = False,
@@ -197,12 +199,14 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         device: str | torch.device | None = None,
         augment: Augment = (),
         augment_test: bool = False,
+        shuffle_window: int | None = None,
     ) -> Loader:
         """Batches of this split; the arguments are those of `Loader`."""
         return Loader(
             self,
             batch_size,
             shuffle=shuffle,
+            shuffle_window=shuffle_window,
             seed=seed,
             batch_first=batch_first,
             drop_last=drop_last,
@@ -215,6 +219,28 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             device=device,
             augment=augment,
             augment_test=augment_test,
+        )
+
+    def sampler(
+        self,
+        batch_size: int,
+        shuffle: ShuffleArgument = False,
+        seed: int | None = None,
+        drop_last: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
+        shuffle_window: int | None = None,
+    ) -> BatchSampler:
+        """The batches of `loader` for torch's DataLoader, `DataLoader(split, batch_sampler=split.sampler(16))`."""
+        return BatchSampler(
+            self,
+            batch_size,
+            shuffle=shuffle,
+            shuffle_window=shuffle_window,
+            seed=seed,
+            drop_last=drop_last,
+            rank=rank,
+            world_size=world_size,
         )
 
     def _position(self, i: int) -> int:
