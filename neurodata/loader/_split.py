@@ -243,6 +243,28 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             world_size=world_size,
         )
 
+    def class_weights(self) -> Tensor:
+        """Weights of the classes for a loss, float32 [n_classes]: inverse to the number of samples, their mean is 1.
+
+        A class without samples has weight 0 and is left out of the mean.
+
+        Raises
+        ------
+        LoaderError
+            When the split has no classes or no samples.
+
+        Examples
+        --------
+        >>> loss = torch.nn.CrossEntropyLoss(weight=split.class_weights())  # doctest: +SKIP
+        """
+        if not self.classes or not len(self):
+            raise LoaderError(f"class_weights: {self!r} has no classes or no samples")
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        present = counts > 0
+        weights = np.zeros(len(counts))
+        weights[present] = 1 / counts[present]
+        return torch.from_numpy(weights / weights[present].mean()).float()
+
     def _position(self, i: int) -> int:
         position = operator.index(i)
         if not -len(self) <= position < len(self):
