@@ -34,9 +34,9 @@ class Loader:
     """An iterable of `Batch`; each `iter` is one epoch, the first is epoch 0.
 
     The global order is a function of (seed, epoch) alone (and of the size of a global batch, where batches are made
-    by length). Global batch k holds `batch_size` samples for every rank;
-    where the split does not divide evenly, the last one is dealt so that all ranks get the same number of batches of
-    the same size, and samples that only fill up have `valid=False`: over all ranks each sample is valid exactly once.
+    by length). Global batch k holds `batch_size` samples for every rank; where the samples do not divide evenly, the
+    last one is dealt so that all ranks get the same number of batches of the same size, and samples that only fill up
+    have `valid=False`: over all ranks each sample is valid exactly once, except in "balanced" epochs.
 
     Iterators may run side by side: each has its own epoch and threads, and the state is that of the one begun last.
 
@@ -49,9 +49,10 @@ class Loader:
     shuffle
         A new random order in every epoch, instead of the split's. True or "full": every order is as likely.
         "shards": samples of a few shards are mixed, then those of the next few, so that few files are read at a
-        time. "lengths": samples of a batch are about equally long, so that little is padded. "balanced": every class
-        equally often, on train only; samples of small classes are repeated within an epoch, an epoch has
-        ceil(n / n_classes) samples of every class, and a class goes through all its samples before one comes again.
+        time. "lengths": samples of a batch are about equally long, so that little is padded. "balanced", for train
+        only: an epoch has ceil(n / n_classes) samples of every class, those of small classes repeatedly, and a class
+        goes through all its samples before one comes again. Transforms and augmentations change a sample alike each
+        time that it comes within an epoch.
     shuffle_window
         How many shards ("shards", 4 by default) or global batches ("lengths", 16 by default) are mixed.
     seed

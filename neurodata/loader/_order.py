@@ -59,11 +59,11 @@ def balanced_order(labels: NDArray[np.int64], seed: int, epoch: int) -> NDArray[
     labels
         The class of each sample, int64 [n].
     """
-    classes = np.unique(labels)
+    classes, counts = np.unique(labels, return_counts=True)
     rounds = -(-len(labels) // len(classes))
     drawn = np.empty((rounds, len(classes)), dtype=np.int64)
-    for column, label in enumerate(classes):
-        members = np.flatnonzero(labels == label)
+    by_class = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
+    for column, (label, members) in enumerate(zip(classes, by_class, strict=True)):
         drawn[:, column] = members[_cycled(len(members), hash_words(seed, _CYCLES, int(label)), epoch * rounds, rounds)]
     words = splitmix64(hash_words(seed, _ROUNDS, epoch), drawn.size).reshape(drawn.shape)
     return np.take_along_axis(drawn, np.argsort(words, axis=1), axis=1).ravel()
