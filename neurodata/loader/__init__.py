@@ -3,6 +3,7 @@
 from neurodata.errors import LoaderError as LoaderError
 from neurodata.loader._batch import Batch as Batch
 from neurodata.loader._loader import Loader as Loader
+from neurodata.loader._sampler import BatchSampler as BatchSampler
 from neurodata.loader._split import Sample as Sample
 from neurodata.loader._split import Split as Split
 from neurodata.loader._store import Store as Store

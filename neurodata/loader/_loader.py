@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from neurodata.draws import EPOCH_LIMIT, SEED_LIMIT, generator
+from neurodata.draws import generator
 from neurodata.errors import LoaderError
 from neurodata.loader._augment import Augment, make_augmenter
 from neurodata.loader._batch import Batch, collate
 from neurodata.loader._check import check_integer
 from neurodata.loader._decode import Decoder, Portion, SampleTransform
 from neurodata.loader._dtype import delivered_dtype
-from neurodata.loader._order import epoch_order, n_batches, rank_batch
-from neurodata.loader._world import World
+from neurodata.loader._schedule import EpochRun, LoaderState, Schedule
+from neurodata.loader._shuffle import ShuffleArgument
 
 if TYPE_CHECKING:
     from neurodata.loader._split import Split
@@ -31,33 +30,13 @@ BatchTransform = Callable[[Tensor, Tensor, np.random.Generator], tuple[Tensor, T
 MOST_THREADS = 8
 
 
-class LoaderState(TypedDict):
-    """Where a loader stands, as plain integers: `batches` of `epoch` were delivered, in the order of `seed`.
-
-    `global_batch` (batch size times ranks) and `n_samples` are there to refuse a loader that would go on differently.
-    """
-
-    seed: int
-    epoch: int
-    batches: int
-    global_batch: int
-    n_samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    epoch: int
-    batches: int = 0
-    # What the place was counted in, where it comes from a saved state.
-    global_batch: int | None = None
-
-
 class Loader:
     """An iterable of `Batch`; each `iter` is one epoch, the first is epoch 0.
 
-    The global order is a function of (seed, epoch) alone. Global batch k holds `batch_size` samples for every rank;
-    where the split does not divide evenly, the last one is dealt so that all ranks get the same number of batches of
-    the same size, and samples that only fill up have `valid=False`: over all ranks each sample is valid exactly once.
+    The global order is a function of (seed, epoch) alone (and of the size of a global batch, where batches are made
+    by length). Global batch k holds `batch_size` samples for every rank; where the samples do not divide evenly, the
+    last one is dealt so that all ranks get the same number of batches of the same size, and samples that only fill up
+    have `valid=False`: over all ranks each sample is valid exactly once, except in "balanced" epochs.
 
     Iterators may run side by side: each has its own epoch and threads, and the state is that of the one begun last.
 
@@ -68,7 +47,14 @@ class Loader:
     batch_size
         Samples per batch and rank.
     shuffle
-        A new random order in every epoch, instead of the split's.
+        A new random order in every epoch, instead of the split's. True or "full": every order is as likely.
+        "shards": samples of a few shards are mixed, then those of the next few, so that few files are read at a
+        time. "lengths": samples of a batch are about equally long, so that little is padded. "balanced", for train
+        only: an epoch has ceil(n / n_classes) samples of every class, those of small classes repeatedly, and a class
+        goes through all its samples before one comes again. Transforms and augmentations change a sample alike each
+        time that it comes within an epoch.
+    shuffle_window
+        How many shards ("shards", 4 by default) or global batches ("lengths", 16 by default) are mixed.
     seed
         0 to 2^64 - 1; None takes `torch.initial_seed()` at first use and records it. Ranks that shuffle or transform
         have to agree on it, which is checked when iteration begins.
@@ -113,7 +99,8 @@ class Loader:
         split: Split,
         batch_size: int,
         *,
-        shuffle: bool = False,
+        shuffle: ShuffleArgument = False,
+        shuffle_window: int | None = None,
         seed: int | None = None,
         batch_first: bool = True,
         drop_last: bool = False,
@@ -127,16 +114,10 @@ class Loader:
         augment: Augment = (),
         augment_test: bool = False,
     ) -> None:
-        if not len(split):
-            raise LoaderError(f"{split!r} has no samples to load")
         for name, function in (("transform", transform), ("batch_transform", batch_transform)):
             if function is not None and not callable(function):
                 raise LoaderError(f"{name}={function!r}: expected a function")
-        if seed is not None:
-            seed = check_integer("seed", seed, 0, SEED_LIMIT)
-        World.resolve(rank, world_size)
         self.split = split
-        self.batch_size = check_integer("batch_size", batch_size, 1)
         self.shuffle = shuffle
         self.batch_first = batch_first
         self.drop_last = drop_last
@@ -146,57 +127,38 @@ class Loader:
         self.threads = min(MOST_THREADS, _processors()) if threads is None else check_integer("threads", threads, 1)
         self.device = _device(device)
         self.augmenter = make_augmenter(augment, split, self.dtype, augment_test)
-        self._ranks = (rank, world_size)
-        self._seed_given = self._seed = seed
-        self._seed_to_check = seed is None and bool(
-            shuffle or transform or batch_transform or self.augmenter.random or (split.view and split.view.random)
+        self._schedule = Schedule(
+            split,
+            batch_size,
+            shuffle=shuffle,
+            shuffle_window=shuffle_window,
+            seed=seed,
+            drop_last=drop_last,
+            rank=rank,
+            world_size=world_size,
+            draws=bool(transform or batch_transform or self.augmenter.random or (split.view and split.view.random)),
         )
-        self._next = self._reached = _Place(epoch=0)
-        self._iterations = 0
+        self.batch_size = self._schedule.batch_size
 
     @property
     def seed(self) -> int:
         """The seed as given, or what `torch.initial_seed()` was at the first look."""
-        if self._seed is None:
-            self._seed = torch.initial_seed()
-        return self._seed
+        return self._schedule.seed
 
     def __len__(self) -> int:
         """Batches that each rank gets in an epoch."""
-        return n_batches(len(self.split), self._global_batch(self._world()), self.drop_last)
+        return len(self._schedule)
 
     def __iter__(self) -> Generator[Batch, None, None]:
-        world, place = self._world(), self._next
-        self._check_global_batch(place.global_batch, world)
-        if not len(self):
-            raise LoaderError(
-                f"drop_last=True leaves no batch: {len(self.split)} samples, {self._global_batch(world)} in a "
-                f"global batch ({self.batch_size} on each of {world.size} ranks)"
-            )
-        if self._seed_to_check:
-            world.check_agreed(self.seed)
-            self._seed_to_check = False
-        self._next, self._reached = _Place(place.epoch + 1), place
-        self._iterations += 1
-        return self._batches(world, place, self._iterations)
+        return self._batches(self._schedule.begin())
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be that epoch; one that a loaded state stopped in the middle of goes on from there."""
-        epoch = check_integer("epoch", epoch, 0, EPOCH_LIMIT)
-        if epoch != self._next.epoch:
-            self._next = _Place(epoch)
-        self._reached = self._next
-        self._iterations += 1
+        self._schedule.set_epoch(epoch)
 
     def state_dict(self) -> LoaderState:
         """Where the iteration begun last stands; inside the loop, the batch in hand counts as delivered."""
-        return LoaderState(
-            seed=self.seed,
-            epoch=self._reached.epoch,
-            batches=self._reached.batches,
-            global_batch=self._global_batch(self._world()),
-            n_samples=len(self.split),
-        )
+        return self._schedule.state_dict()
 
     def load_state_dict(self, state: LoaderState) -> None:
         """Let the next iteration deliver what was left of the epoch, in the same order; reads no sample.
@@ -207,52 +169,30 @@ class Loader:
         Raises
         ------
         LoaderError
-            When the state is not one of a loader, or this loader has another global batch, seed or number of samples.
+            When the state is not one of a loader, or this loader has another global batch, seed, order or number of
+            samples.
         """
-        for name in LoaderState.__required_keys__:
-            found = state.get(name) if isinstance(state, dict) else None
-            if not isinstance(found, int):
-                raise LoaderError(f"loader state: {name} is {found!r}; expected an integer")
-        self._check_global_batch(state["global_batch"], self._world())
-        if state["n_samples"] != len(self.split):
-            raise LoaderError(
-                f"the state was saved with {state['n_samples']} samples, there are {len(self.split)} in {self.split!r}"
-            )
-        if self._seed_given not in (None, state["seed"]):
-            raise LoaderError(
-                f"the state was saved with seed {state['seed']}, this loader was made with seed {self._seed_given}; "
-                "make it with that seed, or with seed=None"
-            )
-        if not 0 <= state["batches"] <= len(self) or not 0 <= state["epoch"] < EPOCH_LIMIT:
-            raise LoaderError(
-                f"the state is at batch {state['batches']} of epoch {state['epoch']}; an epoch has {len(self)} batches"
-            )
-        self._seed = state["seed"]
-        self._next = self._reached = _Place(state["epoch"], state["batches"], state["global_batch"])
-        self._iterations += 1
+        self._schedule.load_state_dict(state)
 
-    def _batches(self, world: World, start: _Place, iteration: int) -> Generator[Batch, None, None]:
-        order = epoch_order(len(self.split), self.seed, start.epoch, self.shuffle)
-        portions = (
-            Portion(k, *rank_batch(order, k, self.batch_size, world.rank, world.size))
-            for k in range(start.batches, n_batches(len(order), self._global_batch(world), self.drop_last))
-        )
-        decoder = Decoder(self.split, self.dtype, self.transform, self.seed, start.epoch)
+    def _batches(self, run: EpochRun) -> Generator[Batch, None, None]:
+        portions = (Portion(number, *run.batch(number)) for number in run.numbers)
+        decoder = Decoder(self.split, self.dtype, self.transform, self.seed, run.epoch)
         with closing(decoder.portions(portions, self.threads)) as decoded:
             for portion, frames in decoded:
-                batch = self._batch(portion, frames, world, start.epoch)
-                self._reach(_Place(start.epoch, portion.number + 1), iteration)
+                batch = self._batch(portion, frames, run)
+                run.delivered(portion.number)
                 yield batch
-        self._reach(_Place(start.epoch + 1), iteration)
+        run.ended()
 
-    def _batch(self, portion: Portion, frames: Tensor, world: World, epoch: int) -> Batch:
-        targets = torch.from_numpy(self.split.targets(portion.positions, self.seed, epoch))
+    def _batch(self, portion: Portion, frames: Tensor, run: EpochRun) -> Batch:
+        targets = torch.from_numpy(self.split.targets(portion.positions, self.seed, run.epoch))
         if self.batch_transform is not None:
-            rng = generator(self.seed, epoch, f"batch {portion.number}, rank {world.rank} of {world.size}")
+            rank = f"rank {run.world.rank} of {run.world.size}"
+            rng = generator(self.seed, run.epoch, f"batch {portion.number}, {rank}")
             frames, targets = self.batch_transform(frames, targets, rng)
         keys = tuple(self.split.keys[position] for position in portion.positions)
         if self.augmenter.augmentations:
-            frames, targets = self._augmented(frames, targets, keys, epoch)
+            frames, targets = self._augmented(frames, targets, keys, run.epoch)
         batch = collate(frames, targets, torch.from_numpy(portion.valid), keys, self.batch_first)
         return batch if self.device is None else batch.to(self.device)
 
@@ -262,26 +202,8 @@ class Loader:
         device = frames.device if self.device is None else self.device
         return self.augmenter.apply(frames.to(device), targets.to(device), keys, self.seed, epoch)
 
-    def _reach(self, place: _Place, iteration: int) -> None:
-        if iteration == self._iterations:
-            self._reached = place
-
-    def _world(self) -> World:
-        return World.resolve(*self._ranks)
-
-    def _global_batch(self, world: World) -> int:
-        return self.batch_size * world.size
-
-    def _check_global_batch(self, saved: int | None, world: World) -> None:
-        if saved is not None and saved != self._global_batch(world):
-            raise LoaderError(
-                f"the state was saved with a global batch of {saved}, this loader has {self._global_batch(world)} "
-                f"({self.batch_size} on each of {world.size} ranks); choose batch_size so that they agree"
-            )
-
     def __repr__(self) -> str:
-        order = f"shuffled with seed {self._seed}" if self.shuffle else "in order"
-        return f"Loader({self.split!r}, batches of {self.batch_size}, {order})"
+        return f"Loader({self.split!r}, {self._schedule})"
 
 
 def _device(device: str | torch.device | None) -> torch.device | None:

@@ -19,6 +19,8 @@ from neurodata.loader._augment import Augment
 from neurodata.loader._decode import SampleTransform
 from neurodata.loader._dtype import check_counts
 from neurodata.loader._loader import BatchTransform, Loader
+from neurodata.loader._sampler import BatchSampler
+from neurodata.loader._shuffle import ShuffleArgument
 from neurodata.loader._view import View, make_view, random_seed
 from neurodata.recipe import ViewStep
 from neurodata.steps import ArraySpec
@@ -227,7 +229,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
     def loader(
         self,
         batch_size: int,
-        shuffle: bool = False,
+        shuffle: ShuffleArgument = False,
         seed: int | None = None,
         batch_first: bool = True,
         drop_last: bool = False,
@@ -240,12 +242,14 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         device: str | torch.device | None = None,
         augment: Augment = (),
         augment_test: bool = False,
+        shuffle_window: int | None = None,
     ) -> Loader:
         """Batches of this split; the arguments are those of `Loader`."""
         return Loader(
             self,
             batch_size,
             shuffle=shuffle,
+            shuffle_window=shuffle_window,
             seed=seed,
             batch_first=batch_first,
             drop_last=drop_last,
@@ -287,6 +291,50 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         """The same split but for some of its properties."""
         names = ("store", "indices", "kept", "origin", "augment", "view")
         return Split(**{name: getattr(self, name) for name in names} | changed)
+
+    def sampler(
+        self,
+        batch_size: int,
+        shuffle: ShuffleArgument = False,
+        seed: int | None = None,
+        drop_last: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
+        shuffle_window: int | None = None,
+    ) -> BatchSampler:
+        """The batches of `loader` for torch's DataLoader, `DataLoader(split, batch_sampler=split.sampler(16))`."""
+        return BatchSampler(
+            self,
+            batch_size,
+            shuffle=shuffle,
+            shuffle_window=shuffle_window,
+            seed=seed,
+            drop_last=drop_last,
+            rank=rank,
+            world_size=world_size,
+        )
+
+    def class_weights(self) -> Tensor:
+        """Weights of the classes for a loss, float32 [n_classes]: inverse to the number of samples, their mean is 1.
+
+        A class without samples has weight 0 and is left out of the mean.
+
+        Raises
+        ------
+        LoaderError
+            When the split has no classes or no samples.
+
+        Examples
+        --------
+        >>> loss = torch.nn.CrossEntropyLoss(weight=split.class_weights())  # doctest: +SKIP
+        """
+        if not self.classes or not len(self):
+            raise LoaderError(f"class_weights: {self!r} has no classes or no samples")
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        present = counts > 0
+        weights = np.zeros(len(counts))
+        weights[present] = 1 / counts[present]
+        return torch.from_numpy(weights / weights[present].mean()).float()
 
     def _position(self, i: int) -> int:
         position = operator.index(i)

@@ -86,11 +86,18 @@ def test_state_tells_where_the_iteration_stands(train: Split) -> None:
         seen.append(place())
     assert seen == [(0, 1), (0, 2), (0, 3)]
     assert place() == (1, 0)
-    assert loader.state_dict() == {"seed": 4, "epoch": 1, "batches": 0, "global_batch": 8, "n_samples": 17}
+    assert loader.state_dict() == {
+        "seed": 4,
+        "epoch": 1,
+        "batches": 0,
+        "global_batch": 8,
+        "n_samples": 17,
+        "order": "full",
+    }
 
 
 def test_set_epoch_of_a_resumed_epoch_goes_on_in_its_middle(train: Split) -> None:
-    state = {"seed": 4, "epoch": 2, "batches": 1, "global_batch": 8, "n_samples": 17}
+    state = {"seed": 4, "epoch": 2, "batches": 1, "global_batch": 8, "n_samples": 17, "order": "full"}
     loader = train.loader(8, shuffle=True, seed=4)
     loader.load_state_dict(state)
     loader.set_epoch(2)
@@ -129,7 +136,7 @@ def test_state_brings_its_seed_where_none_was_given(train: Split) -> None:
 )
 def test_state_of_another_loader_is_refused(train: Split, change: dict[str, int], message: str) -> None:
     loader = train.loader(4, shuffle=True, seed=4, rank=0, world_size=2)
-    state = {"seed": 4, "epoch": 1, "batches": 2, "global_batch": 8, "n_samples": 17}
+    state = {"seed": 4, "epoch": 1, "batches": 2, "global_batch": 8, "n_samples": 17, "order": "full"}
     with pytest.raises(LoaderError, match=message):
         loader.load_state_dict({**state, **change})
     assert loader.state_dict()["epoch"] == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -96,3 +97,18 @@ def test_torch_loader_uses_getitems(train: Split) -> None:
     [(frames, labels)] = DataLoader(train.select([4, 2]), batch_size=2)
     assert labels.tolist() == [1, 2]
     assert frames[:, 0, 0, 0, 0].tolist() == [4, 2]
+
+
+def test_class_weights_are_inverse_to_the_counts_and_one_on_average(store: Store, train: Split) -> None:
+    weights = train.select([0, 1, 3, 6, 9, 4]).class_weights()  # 4 of wave, 2 of clap, none of roll
+    assert weights.dtype == torch.float32
+    assert weights.tolist() == [pytest.approx(2 / 3), pytest.approx(4 / 3), 0]
+    assert train.select([2, 1, 0]).class_weights().tolist() == [1, 1, 1]
+    assert store.split("train", classes=["roll", "clap"]).class_weights().tolist() == pytest.approx([12 / 11, 10 / 11])
+    torch.nn.functional.cross_entropy(torch.zeros(2, 3), torch.tensor([0, 2]), weight=train.class_weights())
+
+
+def test_class_weights_take_classes_and_samples(train: Split, new_store: Callable[..., Store]) -> None:
+    for split in (train.select([]), new_store(classes=())["train"]):
+        with pytest.raises(LoaderError, match="has no classes or no samples"):
+            split.class_weights()

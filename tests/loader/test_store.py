@@ -44,7 +44,7 @@ def test_missing_validation_part_says_how_to_make_one(store: Store) -> None:
 @pytest.mark.parametrize("val", ["group:0.2", "random:0.2"])
 def test_carved_validation_and_rest_make_up_the_training_part(store: Store, val: str) -> None:
     rest, carved = store.split("train", val=val), store.split("validation", val=val)
-    assert sorted(rest.keys + carved.keys) == list(store["train"].keys)
+    assert sorted([*rest.keys, *carved.keys]) == list(store["train"].keys)
     assert 0.2 * 17 - 1 < len(carved) < 0.5 * 17
     assert store.split("test", val=val).keys == store["test"].keys
     if val.startswith("group"):

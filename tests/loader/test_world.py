@@ -1,41 +1,103 @@
+"""Ranks as real processes that meet through gloo: four of them, then two, then one."""
+
 from __future__ import annotations
 
 import json
 import multiprocessing
-from pathlib import Path
+from itertools import chain
+from typing import Any
 
-from neurodata.loader import Store
-from neurodata.loader._order import epoch_order
+import pytest
+
+from neurodata.loader import Split, Store
 from neurodata.loader._world import World
 from tests.loader import ranks
+
+SIZES = sorted(ranks.WORKERS)
+
+
+@pytest.fixture(scope="module")
+def train(store: Store) -> Split:
+    return store["train"]
+
+
+@pytest.fixture(scope="module")
+def records(store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[Any]]:
+    """What each rank wrote down, by number of ranks."""
+    folder = tmp_path_factory.mktemp("ranks")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch._dynamo", "tests.loader.ranks"])  # imported once, not by each process
+    processes = [context.Process(target=ranks.play, args=(rank, store.path, folder)) for rank in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    for process in processes:
+        process.kill()  # one that still waits for the others
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    return {
+        size: [json.loads((folder / f"rank{rank} of {size}.json").read_text()) for rank in range(size)]
+        for size in SIZES
+    }
+
+
+def global_batches(parts: list[Any]) -> list[list[str]]:
+    """The samples that count in each batch, over all ranks; all have the same number of batches."""
+    assert len({len(batches) for batches in parts}) == 1
+    return [
+        [key for keys, valid in batch for key, counts in zip(keys, valid, strict=True) if counts]
+        for batch in zip(*parts, strict=True)
+    ]
 
 
 def test_a_process_alone_is_rank_0_of_1() -> None:
     assert World.resolve(None, None) == World(0, 1, joined=False)
 
 
-def test_two_gloo_processes_share_the_samples_and_have_to_share_the_seed(store: Store, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=ranks.deliver, args=(rank, 2, store.path, tmp_path)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0, 0]
-    records = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(2)]
-    # The loaders were made before the group: ranks are asked for when iteration begins.
-    assert [record["alone"] for record in records] == [5, 5]
-    assert [len(record["batches"]) for record in records] == [3, 3]
-    global_order = [
-        key
-        for parts in zip(*(record["batches"] for record in records), strict=True)
-        for keys, valid in parts
-        for key, is_valid in zip(keys, valid, strict=True)
-        if is_valid
-    ]
-    train = store["train"]
-    assert global_order == [train.keys[i] for i in epoch_order(17, 123, 0, shuffle=True)]
-    for record in records:
-        assert "differs between the ranks: [0, 1]" in record["refusal"]
-        assert record["in_order"] == 3
-        assert record["state"]["global_batch"] == 8
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("name", ranks.SHUFFLES)
+def test_every_number_of_ranks_delivers_the_same_global_batches(
+    train: Split, records: dict[int, list[Any]], name: str, drop_last: bool, size: int
+) -> None:
+    parts = [record["loader"][f"{name}, drop_last={drop_last}"] for record in records[size]]
+    found = global_batches(parts)
+    alone = train.loader(4, ranks.SHUFFLES[name], 123, drop_last=drop_last, rank=0, world_size=1)
+    assert found == [list(batch.keys) for _ in range(2) for batch in alone]
+    if name != "balanced" and not drop_last:
+        assert sorted(chain(*found)) == sorted(train.keys * 2)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ranks.SHUFFLES)
+def test_torchs_workers_deliver_what_the_loader_does(records: dict[int, list[Any]], name: str, size: int) -> None:
+    for record in records[size]:
+        assert record["sampler"][name] == record["loader"][f"{name}, drop_last=False"]
+
+
+def test_an_epoch_goes_on_from_four_ranks_to_two_to_one(train: Split, records: dict[int, list[Any]]) -> None:
+    found = [global_batches([record["resumed"] for record in records[size]]) for size in (4, 2, 1)]
+    assert [len(batches) for batches in found] == [2, 2, 1]
+    assert list(chain(*found)) == [list(batch.keys) for batch in train.loader(4, "shards", 7)]
+
+
+def test_ranks_are_asked_for_when_iteration_begins(records: dict[int, list[Any]]) -> None:
+    assert [records[size][0]["made before the group"] for size in (1, 2, 4)] == [[5, 5], [5, 3], [5, 2]]
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_a_seed_that_ranks_do_not_share_is_refused(records: dict[int, list[Any]], size: int) -> None:
+    for record in records[size]:
+        for said in record["refusal"]:
+            assert f"differs between the ranks: {list(range(size))}" in said
+    assert records[1][0]["refusal"] == ["", ""]
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_training_in_parallel_ends_on_every_rank_with_the_same_weights(
+    records: dict[int, list[Any]], size: int
+) -> None:
+    first, *others = [record["weights"] for record in records[size]]
+    assert all(weights == first for weights in others)
+    # DistributedDataParallel averages over ranks what one process sums.
+    assert first != records[1][0]["weights"]
