@@ -22,7 +22,7 @@ class Batch:
     valid
         bool [B]; False where a sample only fills up the last batch of a rank and must not be counted.
     lengths
-        Time steps of each sample, int64 [B]; all T in a dense store.
+        Time steps of each sample, int64 [B]; what follows in a batch of longer ones is zeros.
     mask
         bool [B, T], True where a time step lies within the sample's length.
     keys
@@ -60,15 +60,20 @@ class Batch:
         )
 
 
-def collate(frames: Tensor, targets: Tensor, valid: Tensor, keys: tuple[str, ...], batch_first: bool) -> Batch:
-    """A batch from frames of equal length, [B, T, …]; with `batch_first=False` they are copied to [T, B, …]."""
-    n_samples, n_steps = frames.shape[:2]
+def collate(
+    frames: Tensor, lengths: Tensor, targets: Tensor, valid: Tensor, keys: tuple[str, ...], batch_first: bool
+) -> Batch:
+    """A batch from frames [B, T, …] of these lengths, int64 [B]; `batch_first=False` makes them [T, B, …]."""
+    n_steps = frames.shape[1] if frames.ndim > 1 else 1
+    if int(lengths.max()) != n_steps:
+        # A transform of the batch changed the number of time steps: of all samples alike.
+        lengths = torch.full_like(lengths, n_steps)
     return Batch(
         frames=frames if batch_first else frames.transpose(0, 1).contiguous(),
         targets=targets,
         valid=valid,
-        lengths=torch.full((n_samples,), n_steps, dtype=torch.int64),
-        mask=torch.ones((n_samples, n_steps), dtype=torch.bool),
+        lengths=lengths,
+        mask=torch.arange(n_steps, device=lengths.device) < lengths[:, None],
         keys=keys,
         batch_first=batch_first,
     )

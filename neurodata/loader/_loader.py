@@ -18,6 +18,8 @@ from neurodata.loader._batch import Batch, collate
 from neurodata.loader._check import check_integer
 from neurodata.loader._decode import Decoder, Portion, SampleTransform
 from neurodata.loader._dtype import delivered_dtype
+from neurodata.loader._form import Form, Normalize
+from neurodata.loader._pool import BufferPool
 from neurodata.loader._schedule import EpochRun, LoaderState, Schedule
 from neurodata.loader._shuffle import ShuffleArgument
 
@@ -76,6 +78,19 @@ class Loader:
         How many decode; by default as many as there are processors, 8 at most.
     device
         Where the tensors of a batch are moved.
+    binarize
+        Deliver 1 where a count is not zero.
+    normalize
+        "max" divides each sample by its largest number; a number divides; (mean, std), each one number or one a
+        channel, subtracts and divides. Real types only.
+    resize
+        (height, width) that frames [T, C, H, W] are brought to by bilinear interpolation, with antialiasing where they
+        shrink. Real types only. Samples are converted to `dtype`, binarised or normalised, resized, transformed,
+        and, as a batch, transformed and augmented, in this order.
+    prefetch
+        Batches that are read ahead of the one in use.
+    pin_memory
+        Whether batches are made in page-locked memory; by default where `device` is a CUDA device.
     augment
         Augmentations in their order: a list of them, or of mappings like {"name": "flip", "p": 0.5}, or "recipe":
         those of the recipe that the split was loaded by. Done on the device, after `batch_transform`, to
@@ -113,6 +128,11 @@ class Loader:
         device: str | torch.device | None = None,
         augment: Augment = (),
         augment_test: bool = False,
+        binarize: bool = False,
+        normalize: Normalize | None = None,
+        resize: tuple[int, int] | None = None,
+        prefetch: int = 2,
+        pin_memory: bool | None = None,
     ) -> None:
         for name, function in (("transform", transform), ("batch_transform", batch_transform)):
             if function is not None and not callable(function):
@@ -122,10 +142,15 @@ class Loader:
         self.batch_first = batch_first
         self.drop_last = drop_last
         self.dtype = delivered_dtype(dtype, split.spec.dtype)
+        self.form = Form(split.spec, self.dtype, binarize, normalize, resize)
         self.transform = transform
         self.batch_transform = batch_transform
         self.threads = min(MOST_THREADS, _processors()) if threads is None else check_integer("threads", threads, 1)
+        self.prefetch = check_integer("prefetch", prefetch, 0)
         self.device = _device(device)
+        is_pinned = self.device is not None and self.device.type == "cuda" if pin_memory is None else pin_memory
+        # One batch is in use, one being made, and `prefetch` between the two.
+        self._pool = BufferPool(self.prefetch + 2, is_pinned)
         self.augmenter = make_augmenter(augment, split, self.dtype, augment_test)
         self._schedule = Schedule(
             split,
@@ -136,7 +161,7 @@ class Loader:
             drop_last=drop_last,
             rank=rank,
             world_size=world_size,
-            draws=bool(transform or batch_transform or self.augmenter.random or (split.view and split.view.random)),
+            draws=bool(transform or batch_transform or self.augmenter.random or split.source.random),
         )
         self.batch_size = self._schedule.batch_size
 
@@ -176,15 +201,17 @@ class Loader:
 
     def _batches(self, run: EpochRun) -> Generator[Batch, None, None]:
         portions = (Portion(number, *run.batch(number)) for number in run.numbers)
-        decoder = Decoder(self.split, self.dtype, self.transform, self.seed, run.epoch)
-        with closing(decoder.portions(portions, self.threads)) as decoded:
-            for portion, frames in decoded:
-                batch = self._batch(portion, frames, run)
+        decoder = Decoder(self.split, self.form, self.transform, self.batch_first, self.seed, run.epoch, self._pool)
+        with closing(decoder.portions(portions, self.threads, self.prefetch)) as decoded:
+            for portion, frames, lengths in decoded:
+                batch = self._batch(portion, frames, lengths, run)
+                del frames  # while the caller has the batch, only the caller has it
                 run.delivered(portion.number)
                 yield batch
+                del batch
         run.ended()
 
-    def _batch(self, portion: Portion, frames: Tensor, run: EpochRun) -> Batch:
+    def _batch(self, portion: Portion, frames: Tensor, lengths: Tensor, run: EpochRun) -> Batch:
         targets = torch.from_numpy(self.split.targets(portion.positions, self.seed, run.epoch))
         if self.batch_transform is not None:
             rank = f"rank {run.world.rank} of {run.world.size}"
@@ -193,7 +220,9 @@ class Loader:
         keys = tuple(self.split.keys[position] for position in portion.positions)
         if self.augmenter.augmentations:
             frames, targets = self._augmented(frames, targets, keys, run.epoch)
-        batch = collate(frames, targets, torch.from_numpy(portion.valid), keys, self.batch_first)
+        batch = collate(
+            frames, lengths.to(frames.device), targets, torch.from_numpy(portion.valid), keys, self.batch_first
+        )
         return batch if self.device is None else batch.to(self.device)
 
     def _augmented(self, frames: Tensor, targets: Tensor, keys: tuple[str, ...], epoch: int) -> tuple[Tensor, Tensor]:

@@ -18,9 +18,11 @@ from neurodata.errors import LoaderError
 from neurodata.loader._augment import Augment
 from neurodata.loader._decode import SampleTransform
 from neurodata.loader._dtype import check_counts
+from neurodata.loader._form import Normalize
 from neurodata.loader._loader import BatchTransform, Loader
 from neurodata.loader._sampler import BatchSampler
 from neurodata.loader._shuffle import ShuffleArgument
+from neurodata.loader._source import FrameSource
 from neurodata.loader._view import View, make_view, random_seed
 from neurodata.recipe import ViewStep
 from neurodata.steps import ArraySpec
@@ -118,12 +120,12 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         self.kept = kept
         self.origin = origin
         self.augment = augment
-        self.view = view
+        self.source = FrameSource(store, view)
         self.classes: tuple[str, ...] = tuple(store.head.classes[index] for index in kept)
         self.labels = _labels(store.table.targets[indices], kept)
 
     def __reduce__(self) -> tuple[type[Split], tuple[Any, ...]]:
-        return Split, (self.store, self.indices, self.kept, self.origin, self.augment, self.view)
+        return Split, (self.store, self.indices, self.kept, self.origin, self.augment, self.source.view)
 
     @cached_property
     def keys(self) -> Texts:
@@ -144,23 +146,15 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         StoreError
             When the store holds events, and it is not said how frames are made of them.
         """
-        return self.store.require_array() if self.view is None else self.view.spec
-
-    def read_into(self, i: int, out: NDArray[Any], seed: int, epoch: int) -> None:
-        """The frames of sample i over `out`; those of a random view depend on seed and epoch, too."""
-        index = int(self.indices[self._position(i)])
-        if self.view is None:
-            self.store.read_into(index, out)
-        else:
-            self.view.read_into(self.store, index, out, seed, epoch)
+        return self.source.spec
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, i: int) -> tuple[Tensor, int]:
         position = self._position(i)
-        seed = random_seed() if self.view is not None and self.view.random else 0
-        frames = self._read(position, seed)
+        seed = random_seed() if self.source.random else 0
+        frames = self.source.read(int(self.indices[position]), seed)
         check_counts(frames, torch.float32, self.keys[position])
         return torch.from_numpy(frames).to(torch.float32), self._target(position, seed, 0)
 
@@ -171,7 +165,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
     def sample(self, i: int) -> Sample:
         """Sample i in the stored type, with its name, group and what was measured when it was made."""
         row = self.row(i)
-        frames = self._read(self._position(i), 0)
+        frames = self.source.read(int(self.indices[self._position(i)]))
         return Sample(row.key, frames, row.target, row.group, row.meta)
 
     def row(self, i: int) -> Row:
@@ -243,6 +237,11 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         augment: Augment = (),
         augment_test: bool = False,
         shuffle_window: int | None = None,
+        binarize: bool = False,
+        normalize: Normalize | None = None,
+        resize: tuple[int, int] | None = None,
+        prefetch: int = 2,
+        pin_memory: bool | None = None,
     ) -> Loader:
         """Batches of this split; the arguments are those of `Loader`."""
         return Loader(
@@ -262,20 +261,25 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             device=device,
             augment=augment,
             augment_test=augment_test,
+            binarize=binarize,
+            normalize=normalize,
+            resize=resize,
+            prefetch=prefetch,
+            pin_memory=pin_memory,
         )
 
     def targets(self, positions: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
         """Labels of these samples, int64 [b], after the steps of a view that change what they mean."""
         labels = self.labels[positions]
-        if self.view is None or not self.view.changes_labels:
+        if self.source.view is None or not self.source.view.changes_labels:
             return labels
         return np.array([self._target(int(i), seed, epoch) for i in positions], np.int64)
 
     def _target(self, i: int, seed: int, epoch: int) -> int:
         label = int(self.labels[i])
-        if self.view is None or not self.view.changes_labels:
+        if self.source.view is None or not self.source.view.changes_labels:
             return label
-        changed = self.view.target(self.kept[label], self.keys[i], seed, epoch)
+        changed = self.source.view.target(self.kept[label], self.keys[i], seed, epoch)
         if changed not in self.kept:
             raise LoaderError(
                 f"sample {self.keys[i]!r} becomes {self.store.head.classes[changed]!r}, which is not among the "
@@ -283,14 +287,10 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             )
         return self.kept.index(changed)
 
-    def _read(self, position: int, seed: int) -> NDArray[Any]:
-        index = int(self.indices[position])
-        return self.store.read(index) if self.view is None else self.view.read(self.store, index, seed, 0)
-
     def _changed(self, **changed: Any) -> Split:
         """The same split but for some of its properties."""
-        names = ("store", "indices", "kept", "origin", "augment", "view")
-        return Split(**{name: getattr(self, name) for name in names} | changed)
+        names = ("store", "indices", "kept", "origin", "augment")
+        return Split(**{name: getattr(self, name) for name in names} | {"view": self.source.view} | changed)
 
     def sampler(
         self,

@@ -7,6 +7,7 @@ format is described in `docs/store-format.md`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -60,7 +61,7 @@ class Column:
     @property
     def item_bytes(self) -> int:
         """Bytes of one item."""
-        return int(np.prod(self.item_shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.item_shape) * self.dtype.itemsize
 
     @property
     def chunk_bytes(self) -> int:

@@ -16,7 +16,7 @@ from neurodata.datasets import PARTITIONS
 from neurodata.errors import NeurodataError, StorageError, StoreError
 from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec
-from neurodata.store._layout import MANIFEST, ZARR, Column, DenseLayout, EventsLayout, Layout
+from neurodata.store._layout import MANIFEST, ZARR, DenseLayout, EventsLayout, Layout
 from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
 from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, ShardFile, Verify, as_bytes
@@ -84,6 +84,9 @@ class StoreReader:
                 raise
             raise StoreError(f"{self.path / MANIFEST}: entry missing or of another type: {error}") from error
         self.array = _stored_array(self.head.layout)
+        # Looked at for every sample.
+        self._columns = self.head.layout.columns
+        self._largest_count = _largest_count(self.array)
         self._open = lru_cache(MAX_OPEN_FILES)(shards.open)
         self._scratch = threading.local()
         self._closed = False
@@ -124,11 +127,11 @@ class StoreReader:
         if not out.flags.c_contiguous:
             out[...] = self.read(index)
         elif not isinstance(layout, DenseLayout):
-            self._decode(index, out.reshape(-1), array.dtype)
+            self._decode(index, out.reshape(-1))
         elif out.dtype == array.dtype:
-            self._read_column(index, layout.columns[0], as_bytes(out))
+            self._read_column(index, 0, as_bytes(out))
         else:
-            stored = self._read_column(index, layout.columns[0])
+            stored = self._read_column(index, 0)
             out[...] = stored.view(array.dtype).reshape(out.shape)
 
     def read(self, index: int) -> NDArray[Any]:
@@ -169,40 +172,40 @@ class StoreReader:
         """
         layout = self.require_events()
         self._check_index(index)
-        column = layout.columns[("t", "address").index(name)]
-        return self._read_column(index, column).view(column.dtype)
+        column = ("t", "address").index(name)
+        return self._read_column(index, column).view(layout.columns[column].dtype)
 
-    def _decode(self, index: int, out: NDArray[Any], dtype: np.dtype[Any]) -> None:
+    def _decode(self, index: int, out: NDArray[Any]) -> None:
         """The cells that a sparse code tells, over all of `out`, 1-D."""
-        code = self._read_column(index, self.head.layout.columns[0])
-        largest = 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
-        if (n_tokens := decode_into(code, out, largest)) < 0:
+        code = self._read_column(index, 0)
+        if (n_tokens := decode_into(code, out, self._largest_count)) < 0:
             raise StoreError(
                 f"sample {self.table.keys[index]!r} of {self.path}: byte {-1 - n_tokens} of its code names no cell of "
-                f"{self.shape(index)} with a {dtype} count"
+                f"{self.shape(index)} with a {self.require_array().dtype} count"
             )
 
-    def _read_column(self, index: int, column: Column, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    def _read_column(self, index: int, number: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """The bytes of one sample in a column: in `out`, if it has the size of whole chunks, or in scratch memory."""
         if self._closed:
             raise StoreError(f"{self.path}: the store was closed; open it again")
+        column = self._columns[number]
         start, stop = int(self.table.start[index]), int(self.table.stop[index])
         first = start // column.chunk_items
         n_chunks = -(-stop // column.chunk_items) - first if stop > start else 0
         chunks = self._scratch_bytes(n_chunks * column.chunk_bytes) if out is None else out
-        key = self.table.keys[index]
         try:
             if n_chunks:
-                self._open(int(self.table.shard[index]), column).read_into(first, chunks)
+                self._open(int(self.table.shard[index]), number).read_into(first, chunks)
         except DamageError as damage:
             raise StoreError(
-                f"sample {key!r}: {damage}; `neurodata verify {self.path}` lists all damage, "
+                f"sample {self.table.keys[index]!r}: {damage}; `neurodata verify {self.path}` lists all damage, "
                 f"`neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
             ) from damage
         except OSError as error:
-            raise StorageError(f"sample {key!r} of {self.path} cannot be read: {error}") from error
-        skipped = (start - first * column.chunk_items) * column.item_bytes
-        return chunks[skipped : skipped + (stop - start) * column.item_bytes]
+            raise StorageError(f"sample {self.table.keys[index]!r} of {self.path} cannot be read: {error}") from error
+        item_bytes = column.item_bytes
+        skipped = (start - first * column.chunk_items) * item_bytes
+        return chunks[skipped : skipped + (stop - start) * item_bytes]
 
     def _scratch_bytes(self, n: int) -> NDArray[np.uint8]:
         """Memory of this thread, n bytes: fresh pages for every sample would cost more than reading it."""
@@ -311,8 +314,9 @@ class _Shards:
         # Indexes stay when their file is closed: 16 bytes a chunk.
         self._indexes: dict[str, NDArray[np.uint64]] = {}
 
-    def open(self, shard: int, column: Column) -> ShardFile:
+    def open(self, shard: int, number: int) -> ShardFile:
         """One column of one shard."""
+        column = self._layout.columns[number]
         path = self._layout.shard_path(column, shard)
         file = ShardFile(
             self._folder / path,
@@ -331,6 +335,11 @@ def _stored_array(layout: Layout) -> ArraySpec | None:
     """Shape, type and axes of a stored array, the type in the byte order of the store."""
     array: ArraySpec | None = getattr(layout, "array", None)
     return array and replace(array, dtype=array.dtype.newbyteorder("<"))
+
+
+def _largest_count(array: ArraySpec | None) -> int:
+    """The largest number that an unsigned type holds; 1 for bool."""
+    return int(np.iinfo(array.dtype).max) if array is not None and array.dtype.kind == "u" else 1
 
 
 def _takes(out: np.dtype[Any], stored: np.dtype[Any]) -> bool:

@@ -163,11 +163,16 @@ class ShardFile:
             raise DamageError(f"{path}: the file measures {self._file.size_bytes} bytes; expected {size_bytes}")
         self._index_start = size_bytes - 16 * n_chunks - CRC_SIZE_BYTES
         self.index = self._read_index(n_chunks) if index is None else index  # [place, (offset, size)]
+        self._n_present = int(np.count_nonzero(self.index[:, 0] != MISSING))
+        self._is_regular = self._is_plain and self._follows_the_order_of_chunks()
         # Chunks that need no check any more.
         self._trusted = None if verify == "always" else np.full(n_chunks, verify == "never")
 
     def read_into(self, first: int, out: NDArray[np.uint8]) -> None:
         """Read, check and decode neighbouring chunks from `first` on into `out`, as many as it has room for."""
+        if self._is_regular and first + len(out) // self._chunk_bytes <= self._n_present:
+            self._read_regular(first, out)
+            return
         extents = [self.extent(place) for place in range(first, first + len(out) // self._chunk_bytes)]
         if self._is_plain:
             self._read_plain(first, extents, out)
@@ -187,6 +192,28 @@ class ShardFile:
         if self._is_plain and size != plain_size:
             raise self._damage(f"the index gives chunk {place} {size} bytes; expected {plain_size}")
         return offset, size
+
+    def _follows_the_order_of_chunks(self) -> bool:
+        """Whether chunks stand in the file one behind the other from its start, as a writer of ours puts them."""
+        step = self._chunk_bytes + CRC_SIZE_BYTES
+        present = self.index[: self._n_present]
+        offsets = np.arange(self._n_present, dtype=np.uint64) * np.uint64(step)
+        ends_before_index = self._n_present * step <= self._index_start
+        return ends_before_index and bool(np.all(present[:, 0] == offsets) and np.all(present[:, 1] == step))
+
+    def _read_regular(self, first: int, out: NDArray[np.uint8]) -> None:
+        """Chunks straight into place, with as little Python for each as can be: the same as `_read_plain`."""
+        size, step = self._chunk_bytes, self._chunk_bytes + CRC_SIZE_BYTES
+        n_chunks = len(out) // size
+        chunks, crcs = memoryview(out), bytearray(CRC_SIZE_BYTES * n_chunks)
+        crc = memoryview(crcs)
+        parts: list[memoryview] = []
+        for k in range(n_chunks):
+            parts += (chunks[k * size : (k + 1) * size], crc[k * CRC_SIZE_BYTES : (k + 1) * CRC_SIZE_BYTES])
+        self._file.read_into(first * step, parts)
+        for k, expected in enumerate(struct.unpack(f"<{n_chunks}I", crcs)):
+            if self._trusted is None or not self._trusted[first + k]:
+                self._compare(first + k, google_crc32c.value(self._chunk(out, k)), expected, (first + k) * step)
 
     def _read_plain(self, first: int, extents: list[tuple[int, int]], out: NDArray[np.uint8]) -> None:
         """Chunks straight into place."""
@@ -215,9 +242,12 @@ class ShardFile:
     def _check(self, place: int, chunk: NDArray[np.uint8], crc: NDArray[np.uint8], offset: int) -> None:
         if self._trusted is not None and self._trusted[place]:
             return
-        found, expected = google_crc32c.value(chunk), int.from_bytes(crc.tobytes(), "little")
+        self._compare(place, google_crc32c.value(chunk), int.from_bytes(crc.tobytes(), "little"), offset)
+
+    def _compare(self, place: int, found: int, expected: int, offset: int) -> None:
+        """Raise DamageError where a chunk has another checksum than its writer saw."""
         if found != expected:
-            stop = offset + len(chunk) + CRC_SIZE_BYTES
+            stop = offset + int(self.index[place, 1])
             raise self._damage(f"bytes {offset} to {stop} have the crc32c {found:08x}; expected {expected:08x}")
         if self._trusted is not None:
             self._trusted[place] = True

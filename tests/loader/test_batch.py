@@ -8,7 +8,14 @@ from neurodata.loader._batch import collate
 
 def batch_of(batch_first: bool) -> Batch:
     frames = torch.arange(2 * 3 * 4).reshape(2, 3, 4)  # [B, T, N]
-    return collate(frames, torch.tensor([1, 0]), torch.tensor([True, False]), ("a", "b"), batch_first)
+    return collate(
+        frames,
+        torch.full((2,), frames.shape[1]),
+        torch.tensor([1, 0]),
+        torch.tensor([True, False]),
+        ("a", "b"),
+        batch_first,
+    )
 
 
 def test_batch_unpacks_as_frames_and_targets() -> None:

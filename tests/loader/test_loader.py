@@ -143,8 +143,12 @@ def test_transform_may_change_the_shape_but_not_sample_by_sample(train: Split) -
     batch = next(iter(train.loader(4, transform=lambda frames, rng: frames[:2, :, :3])))
     assert batch.frames.shape == (4, 2, 2, 3, 4)
     assert batch.lengths.tolist() == [2] * 4
-    with pytest.raises(LoaderError, match=r"different shapes: \[\(1, 2, 4, 4\), \(2, 2, 4, 4\)\]"):
-        list(train.loader(4, transform=lambda frames, rng: frames[: 1 + int(frames[0, 0, 0, 0]) % 2]))
+    with pytest.raises(LoaderError, match=r"different shapes or types: float32 \[3, 1, 4, 4\], float32 \[3, 2, 4, 4\]"):
+        list(train.loader(4, transform=lambda frames, rng: frames[:, : 1 + int(frames[0, 0, 0, 0]) % 2]))
+    batch = next(iter(train.loader(4, transform=lambda frames, rng: frames[: 1 + int(frames[0, 0, 0, 0]) % 2] + 1)))
+    assert batch.lengths.tolist() == [1, 2, 1, 2]
+    assert batch.mask.tolist() == [[True, False], [True, True]] * 2
+    assert batch.frames.amin((2, 3, 4)).bool().tolist() == batch.mask.tolist()
     with pytest.raises(LoaderError, match="transform gave a ndarray; expected a tensor"):
         list(train.loader(4, transform=lambda frames, rng: frames.numpy()))
 

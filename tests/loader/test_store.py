@@ -61,14 +61,14 @@ def test_every_sample_is_in_the_test_part_of_one_fold(store: Store) -> None:
     assert sorted(key for test in tests for key in test.keys) == [f"rec{i:03d}" for i in range(23)]
     for k, test in enumerate(tests):
         train = store.split("train", fold=(k, 4))
-        assert sorted(train.keys + test.keys) == [f"rec{i:03d}" for i in range(23)]
+        assert sorted([*train.keys, *test.keys]) == [f"rec{i:03d}" for i in range(23)]
     sizes = np.array([np.bincount(test.labels, minlength=3) for test in tests])
     assert (sizes.max(axis=0) - sizes.min(axis=0) <= 1).all()
 
 
 def test_validation_can_be_carved_out_of_a_fold(store: Store) -> None:
     parts = [store.split(part, fold=(1, 4), val="random:0.25").keys for part in ("train", "validation", "test")]
-    assert sorted(sum(parts, ())) == [f"rec{i:03d}" for i in range(23)]
+    assert sorted([key for part in parts for key in part]) == [f"rec{i:03d}" for i in range(23)]
     with pytest.raises(LoaderError, match=r"validation, scheme official, fold 1 of 4; carve"):
         store.split("validation", fold=(1, 4))
 

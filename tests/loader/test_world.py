@@ -65,7 +65,7 @@ def test_every_number_of_ranks_delivers_the_same_global_batches(
     alone = train.loader(4, ranks.SHUFFLES[name], 123, drop_last=drop_last, rank=0, world_size=1)
     assert found == [list(batch.keys) for _ in range(2) for batch in alone]
     if name != "balanced" and not drop_last:
-        assert sorted(chain(*found)) == sorted(train.keys * 2)
+        assert sorted(chain(*found)) == sorted([*train.keys] * 2)
 
 
 @pytest.mark.parametrize("size", SIZES)
