@@ -25,6 +25,15 @@ class SplitBy(StrEnum):
     TIME = "time"
 
 
+class Layout(StrEnum):
+    """How a store keeps samples."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
+    EVENTS = "events"
+    AUTO = "auto"
+
+
 def _complete_dataset(incomplete: str) -> list[str]:
     from neurodata import registry
 
@@ -62,6 +71,14 @@ Settings = Annotated[
 RecipeOption = Annotated[
     str | None,
     typer.Option("--recipe", help="Name or TOML file; the dataset's own if not given.", rich_help_panel=RECIPE_PANEL),
+]
+LayoutOption = Annotated[
+    Layout | None,
+    typer.Option(
+        "--layout",
+        help="dense frames, a sparse code of them, or events that become frames at load; auto measures (--dry-run).",
+        rich_help_panel=RECIPE_PANEL,
+    ),
 ]
 SourceOption = Annotated[
     Path | None,
@@ -143,12 +160,24 @@ def dataset_of(name: str, labels: Path | None, format: str | None, sensor: str |
 
 
 def recipe_of(
-    dataset: Dataset, recipe: str | None, T: int | None, split_by: SplitBy | None, settings: list[str] | None
+    dataset: Dataset,
+    recipe: str | None,
+    T: int | None,
+    split_by: SplitBy | None,
+    settings: list[str] | None,
+    layout: Layout | None = None,
 ) -> Recipe:
     """The recipe that the options describe."""
     from neurodata.recipe import load_recipe
 
-    return load_recipe(dataset, recipe, T=T, split_by=split_by and split_by.value, overrides=parse_settings(settings))
+    return load_recipe(
+        dataset,
+        recipe,
+        T=T,
+        split_by=split_by and split_by.value,
+        layout=layout and layout.value,
+        overrides=parse_settings(settings),
+    )
 
 
 def source_of(dataset: Dataset, source: Path | None, twin: bool, twin_size: int | None) -> SourceRequest:
@@ -175,6 +204,7 @@ class Prepared:
     labels: Path | None = None
     format: str | None = None
     sensor: str | None = None
+    layout: Layout | None = None
 
     def split(self, split: str, *, val: str | None = None, fold: tuple[int, int] | None = None) -> Split:
         """A split of the store."""
@@ -192,7 +222,7 @@ class Prepared:
             source=self.source,
             twin=self.twin,
             cache=self.cache,
-            layout=None,
+            layout=self.layout and self.layout.value,
             split=split,
             scheme=None,
             classes=None,
@@ -214,7 +244,16 @@ class Prepared:
         if not Path(self.target).exists():
             known = ", ".join(registry.datasets)
             raise StoreNotFoundError(f"{self.target}: neither a store's folder nor a dataset ({known})")
-        chosen = (self.T, self.split_by, self.settings, self.recipe, self.source, self.twin_size, self.labels)
+        chosen = (
+            self.T,
+            self.split_by,
+            self.settings,
+            self.recipe,
+            self.source,
+            self.twin_size,
+            self.labels,
+            self.layout,
+        )
         if self.twin or any(value is not None and value != [] for value in chosen):
             raise typer.BadParameter(
                 f"{self.target} is a store's folder; --T and other choices go with a dataset's name"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from .options import (
     FormatOption,
     JsonOption,
     LabelsOption,
+    Layout,
+    LayoutOption,
     RecipeOption,
     SensorOption,
     Settings,
@@ -27,7 +30,10 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from neurodata.pipeline import Preview
+    from pathlib import Path
+
+    from neurodata.pipeline import Preview, SourceRequest
+    from neurodata.recipe import Recipe
     from neurodata.store import StoreReader
 
 
@@ -37,6 +43,7 @@ def prepare(
     split_by: SplitByOption = None,
     settings: Settings = None,
     recipe: RecipeOption = None,
+    layout: LayoutOption = None,
     source: SourceOption = None,
     labels: LabelsOption = None,
     format: FormatOption = None,
@@ -60,6 +67,10 @@ def prepare(
 
     neurodata prepare n-mnist --T 10 --split-by time
 
+    neurodata prepare dvs-gesture --layout events    # any T at load
+
+    neurodata prepare dvs-gesture --layout auto --dry-run
+
     neurodata prepare folder:recordings --T 16 --labels labels.csv
 
     neurodata prepare dvs-gesture --T 8 --set event_frame.overflow=saturate --twin
@@ -68,8 +79,13 @@ def prepare(
     from neurodata.store import StoreReader
 
     found = dataset_of(dataset, labels, format, sensor)
-    chosen = recipe_of(found, recipe, T, split_by, settings)
     request = source_of(found, source, twin, twin_size)
+    if layout is Layout.AUTO:
+        if not dry_run:
+            raise typer.BadParameter("--layout auto measures and recommends: add --dry-run, then name a layout")
+        _print_layouts(recipe_of(found, recipe, T, split_by, settings, Layout.DENSE), request, cache, json)
+        return
+    chosen = recipe_of(found, recipe, T, split_by, settings, layout)
     if dry_run:
         _print_preview(preview(chosen, request, cache), json)
         return
@@ -113,10 +129,11 @@ def store_facts(store: StoreReader) -> dict[str, Any]:
 
 
 def _print_preview(plan: Preview, json: bool) -> None:
-    steps = plan.recipe.canonical()["steps"]
+    steps = [*plan.recipe.canonical()["steps"], *plan.recipe.canonical_view()]
     facts = {
         "recipe": plan.recipe.name,
         "recipe_id": plan.recipe.recipe_id,
+        "layout": plan.recipe.layout,
         "steps": [{"name": step["name"]} | step["parameters"] for step in steps],
         "sample_shape": list(plan.array.shape),
         "sample_bytes": plan.array.size_bytes,
@@ -127,9 +144,28 @@ def _print_preview(plan: Preview, json: bool) -> None:
         print_json(facts)
         return
     note(f"recipe  {plan.recipe.name} {plan.recipe.recipe_id[:12]}: {', then '.join(map(_call, steps))}")
+    note(f"layout  {plan.recipe.layout}")
     note(f"sample  {plan.array.shape} {plan.array.dtype}, {human_bytes(plan.array.size_bytes)} before compression")
     note(f"files   {plan.files}")
     note("stores  " + ("\n        ".join(map(_store_line, plan.stores)) or "none with this recipe yet"))
+
+
+def _print_layouts(recipe: Recipe, request: SourceRequest, cache: Path | None, json: bool) -> None:
+    from neurodata.datasets import locate
+    from neurodata.pipeline import measure_layouts
+    from neurodata.storage import cache_root
+
+    with progress_bars() as progress:
+        located = locate(recipe.dataset, cache_root(cache), source=request.folder, twin=request.twin, progress=progress)
+        sizes = measure_layouts(recipe, located, progress)
+    if json:
+        print_json({"recommended": sizes.recommended} | asdict(sizes))
+        return
+    note(f"{sizes.n_samples} samples of {recipe.name}; {sizes.density:.1%} of their numbers are not zero")
+    for name, plain in sizes.plain.items():
+        note(f"  {name:7} {human_bytes(int(plain)):>9} a sample, {human_bytes(int(sizes.packed[name])):>9} with zstd")
+    note("events make frames of any T, window and encoding at load, and random transforms anew in every epoch")
+    print(sizes.recommended)
 
 
 def _store_line(store: StoreReader) -> str:

@@ -13,6 +13,7 @@ from .options import (
     FormatOption,
     JsonOption,
     LabelsOption,
+    LayoutOption,
     PartialOption,
     Prepared,
     RecipeOption,
@@ -56,6 +57,7 @@ def train(
     split_by: SplitByOption = None,
     settings: Settings = None,
     recipe: RecipeOption = None,
+    layout: LayoutOption = None,
     source: SourceOption = None,
     labels: LabelsOption = None,
     format: FormatOption = None,
@@ -83,7 +85,7 @@ def train(
     from neurodata.train import TrainOptions, fit
 
     prepared = Prepared(
-        target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache, labels, format, sensor
+        target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache, labels, format, sensor, layout
     )
     folds = _parse_fold(fold)
     splits = {name: prepared.split(name, val=val, fold=folds) for name in ("train", "test")}

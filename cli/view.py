@@ -12,6 +12,7 @@ from .options import (
     CacheOption,
     FormatOption,
     LabelsOption,
+    LayoutOption,
     PartialOption,
     Prepared,
     RecipeOption,
@@ -48,6 +49,7 @@ def view(
     split_by: SplitByOption = None,
     settings: Settings = None,
     recipe: RecipeOption = None,
+    layout: LayoutOption = None,
     source: SourceOption = None,
     labels: LabelsOption = None,
     twin: TwinOption = False,
@@ -74,7 +76,20 @@ def view(
         name = Path(target).stem
     else:
         prepared = Prepared(
-            target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache, labels, format, sensor
+            target,
+            T,
+            split_by,
+            settings,
+            recipe,
+            source,
+            twin,
+            twin_size,
+            partial,
+            cache,
+            labels,
+            format,
+            sensor,
+            layout,
         )
         chosen = prepared.split(split)
         if not 0 <= index < len(chosen):

@@ -164,10 +164,17 @@ def load(
     """
     found = find_dataset(dataset, labels=labels, format=format, sensor=sensor)
     chosen = load_recipe(found, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides)
+    stores = find_stores(chosen, search_roots(cache))
+    if layout is None and not stores.stores:
+        # Frames of any kind are made of a store of events, where there is one.
+        of_events = load_recipe(found, recipe, T=T, split_by=split_by, layout="events", overrides=step_overrides)
+        if (found_events := find_stores(of_events, search_roots(cache))).stores:
+            chosen, stores = of_events, found_events
     request = source_request(found, source, twin, twin_size)
     options = {
         "T": T,
         "split-by": split_by,
+        "layout": layout,
         "recipe": recipe,
         "source": source,
         "labels": labels,
@@ -177,7 +184,7 @@ def load(
         "twin-size": twin_size,
     }
     store = choose_store(
-        find_stores(chosen, search_roots(cache)),
+        stores,
         chosen,
         source=request.folder,
         twin=twin,
@@ -186,6 +193,8 @@ def load(
         command=_prepare_command(dataset, options, step_overrides, twin),
     )
     loaded = open_store(store.path).split(split, scheme=scheme, val=val, fold=fold, classes=classes)
+    if chosen.view:
+        loaded = loaded.with_view(chosen.view)
     return loaded.with_augment(chosen.augment)
 
 

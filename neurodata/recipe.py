@@ -208,6 +208,13 @@ class Recipe:
             "samples_per_shard": self.samples_per_shard,
         } | ({"seed": self.seed} if any(step.stochastic for _, step in self.steps) else {})
 
+    def canonical_view(self) -> list[dict[str, Any]]:
+        """The steps at load in the form of `canonical`, for listings: what is stored does not depend on them."""
+        return [
+            {"name": entry.name, "version": entry.step.version, "parameters": _stated(entry.step) | _only(entry)}
+            for entry in self.view
+        ]
+
     @property
     def recipe_id(self) -> str:
         """sha256 of the canonical form: two recipes with the same id give the same bytes from the same files."""
@@ -417,6 +424,10 @@ def _without_aliases(where: str, table: Mapping[str, Any], step_class: type) -> 
 def label_change(step: Step) -> str | None:
     """The change of the meaning of classes that a step makes and that labels are to follow."""
     return step.label_map if isinstance(step, EventTransform) and getattr(step, "labels", None) == "map" else None
+
+
+def _only(entry: ViewStep) -> dict[str, Any]:
+    return {} if entry.only is None else {"only": entry.only}
 
 
 def _stated(step: Step) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from neurodata.pipeline._inventory import list_cache as list_cache
 from neurodata.pipeline._plan import Plan as Plan
 from neurodata.pipeline._plan import ShardTask as ShardTask
 from neurodata.pipeline._plan import make_plan as make_plan
+from neurodata.pipeline._recommend import LayoutSizes as LayoutSizes
+from neurodata.pipeline._recommend import measure_layouts as measure_layouts
 from neurodata.pipeline._request import Prepared as Prepared
 from neurodata.pipeline._request import Preview as Preview
 from neurodata.pipeline._request import SourceRequest as SourceRequest

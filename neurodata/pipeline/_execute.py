@@ -37,7 +37,7 @@ def run_task(task: ShardTask) -> int:
     FormatError, SourceNotFoundError, EncodingError, StorageError
         Naming the file or sample; nothing half-written is left.
     """
-    shard = _ShardEncoder(task)
+    shard = ShardEncoder(task)
     write_shard(task.folder, task.shard, task.layout, shard.samples(), shard.counts)
     return len(task.refs)
 
@@ -141,7 +141,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-class _ShardEncoder:
+class ShardEncoder:
     """The samples of one shard, encoded one by one, and what was counted on the way."""
 
     def __init__(self, task: ShardTask) -> None:

@@ -118,7 +118,7 @@ def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> 
             default_scheme=dataset.default_scheme,
             classes=dataset.classes,
             sensor=dataset.sensor,
-            layout=_layout(recipe),
+            layout=layout_of(recipe),
         ),
         refs=refs,
         schemes={name: _index(scheme, refs) for name, scheme in schemes.items()},
@@ -137,7 +137,7 @@ def store_order(samples: Sequence[SampleRef], scheme: Scheme) -> tuple[SampleRef
     )
 
 
-def _layout(recipe: Recipe) -> Layout:
+def layout_of(recipe: Recipe) -> Layout:
     """How the store keeps its samples; RecipeError where it cannot."""
     array = recipe.array()
     files: dict[str, Any] = {"samples_per_shard": recipe.samples_per_shard, "compression": recipe.compression}

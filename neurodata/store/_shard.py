@@ -205,7 +205,7 @@ class ShardFile:
         """Chunks straight into place, with as little Python for each as can be: the same as `_read_plain`."""
         size, step = self._chunk_bytes, self._chunk_bytes + CRC_SIZE_BYTES
         n_chunks = len(out) // size
-        chunks, crcs = memoryview(out), bytearray(CRC_SIZE_BYTES * n_chunks)
+        chunks, crcs = out.data, bytearray(CRC_SIZE_BYTES * n_chunks)
         crc = memoryview(crcs)
         parts: list[memoryview] = []
         for k in range(n_chunks):
