@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from neurodata.datasets import PARTITIONS
 from neurodata.errors import NeurodataError, StorageError, StoreError
 from neurodata.steps import ArraySpec
+from neurodata.storage import Location, ShardCache, locate, open_access, read_bytes, stage_folder
 from neurodata.store._layout import MANIFEST, ZARR, ArrayLayout
 from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
@@ -32,12 +33,19 @@ class StoreReader:
     Parameters
     ----------
     path
-        The folder that holds manifest.json.
+        The folder that holds manifest.json, or its URL, such as "s3://lab/neurodata/n-mnist/frames-0123456789ab".
+    stage
+        An existing folder on a local disk, in which shard files are copied, each once for all processes of this
+        user on this machine, before they are read: for stores on object storage and slow network file systems. What
+        cannot be copied, and everything without `stage`, is read from the store by ranges.
+    stage_limit
+        Of all copies there: bytes, or text such as "50GB"; what was unused for longest is deleted. By default a tenth
+        of the disk stays free.
 
     Attributes
     ----------
-    path : Path
-        The folder, absolute.
+    path : Path or RemotePath
+        The folder, absolute; or its URL.
     manifest : dict
         What manifest.json holds.
     head : StoreHead
@@ -61,8 +69,12 @@ class StoreReader:
         When a file cannot be read.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).absolute()
+    def __init__(
+        self, path: str | Location, stage: str | Path | None = None, stage_limit: str | int | None = None
+    ) -> None:
+        self.path = locate(path)
+        self._stage = stage, stage_limit
+        cache = stage_folder(stage, stage_limit)
         self.manifest = read_manifest(self.path)
         try:
             self.head = StoreHead.from_json(self.manifest)
@@ -70,10 +82,8 @@ class StoreReader:
             self.table = self._read_table(self.manifest["n_samples"])
             self.schemes = {name: self._read_scheme(name, entry) for name, entry in self.manifest["schemes"].items()}
             layout = self.head.layout
-            sizes = [
-                self.manifest["files"][layout.shard_path(shard)]["size_bytes"]
-                for shard in range(self.manifest["n_shards"])
-            ]
+            files = [self.manifest["files"][layout.shard_path(shard)] for shard in range(self.manifest["n_shards"])]
+            shards = [(entry["size_bytes"], entry["sha256"]) for entry in files]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, NeurodataError):
                 raise
@@ -81,7 +91,7 @@ class StoreReader:
         self.array = ArraySpec(layout.array.shape, layout.dtype, layout.array.axes)
         # Indexes stay when their file is closed: 16 bytes a sample.
         indexes: dict[int, NDArray[np.uint64]] = {}
-        self._shard = lru_cache(MAX_OPEN_SHARDS)(partial(_open_shard, self.path, layout, sizes, indexes))
+        self._shard = lru_cache(MAX_OPEN_SHARDS)(partial(_open_shard, self.path, layout, shards, indexes, cache))
         self._closed = False
 
     def read_into(self, index: int, out: NDArray[Any]) -> None:
@@ -146,8 +156,8 @@ class StoreReader:
         kind = f"{self.head.source_kind}, partial" if self.head.partial else self.head.source_kind
         return f"{type(self).__name__}({self.path} ({kind}): {len(self)} samples, {layout.dtype} {list(layout.shape)})"
 
-    def __reduce__(self) -> tuple[type[StoreReader], tuple[Path]]:
-        return type(self), (self.path,)
+    def __reduce__(self) -> tuple[type[StoreReader], tuple[Any, ...]]:
+        return type(self), (self.path, *self._stage)
 
     def _read_table(self, n_samples: int) -> SampleTable:
         numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}
@@ -180,9 +190,11 @@ class StoreReader:
         path = self.path / file
         expected = self.manifest["files"][file]["sha256"]
         try:
-            content = path.read_bytes()
+            content = read_bytes(path)
         except FileNotFoundError:
             raise StoreError(f"{path}: missing; `neurodata prepare` with the same arguments writes it again") from None
+        except StorageError:
+            raise
         except OSError as error:
             raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
         found = hashlib.sha256(content).hexdigest()
@@ -195,8 +207,15 @@ class StoreReader:
 
 
 def _open_shard(
-    folder: Path, layout: ArrayLayout, sizes: list[int], indexes: dict[int, NDArray[np.uint64]], number: int
+    folder: Location,
+    layout: ArrayLayout,
+    shards: list[tuple[int, str]],
+    indexes: dict[int, NDArray[np.uint64]],
+    cache: ShardCache | None,
+    number: int,
 ) -> Shard:
-    shard = Shard(folder / layout.shard_path(number), layout, sizes[number], indexes.get(number))
+    size_bytes, sha256 = shards[number]
+    opener = partial(cache.open, sha256=sha256) if cache else open_access
+    shard = Shard(folder / layout.shard_path(number), layout, size_bytes, indexes.get(number), opener)
     indexes[number] = shard.index
     return shard

@@ -8,24 +8,26 @@ Spec: https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
-import threading
-import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 import google_crc32c
 import numpy as np
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
+from neurodata.storage import Location, RandomAccess, open_access
 from neurodata.store._layout import ArrayLayout
+
+T = TypeVar("T")
 
 CRC_SIZE_BYTES = 4
 MISSING = 2**64 - 1
+
+# How a file of a known size is opened.
+Opener: TypeAlias = Callable[[Location, int], RandomAccess]
 
 
 class DamageError(Exception):
@@ -82,6 +84,8 @@ class Shard:
         What the file should measure.
     index
         The index, where it was read before.
+    opener
+        What opens the file: a cache, where files are staged.
 
     Raises
     ------
@@ -92,20 +96,37 @@ class Shard:
     """
 
     def __init__(
-        self, path: Path, layout: ArrayLayout, size_bytes: int, index: NDArray[np.uint64] | None = None
+        self,
+        path: Location,
+        layout: ArrayLayout,
+        size_bytes: int,
+        index: NDArray[np.uint64] | None = None,
+        opener: Opener = open_access,
     ) -> None:
         self._layout = layout
+        self._index_start = size_bytes - 16 * layout.samples_per_shard - CRC_SIZE_BYTES
         try:
-            self._file = RandomAccess(path)
+            self._file = opener(path, size_bytes)
+            if self._file.size_bytes != size_bytes:
+                raise DamageError(f"{path}: the file measures {self._file.size_bytes} bytes; expected {size_bytes}")
+            self.index = self._tried(self._read_index) if index is None else index  # [place, (offset, size)]
         except FileNotFoundError:
             raise DamageError(f"{path}: the shard file is missing") from None
-        if self._file.size_bytes != size_bytes:
-            raise DamageError(f"{path}: the file measures {self._file.size_bytes} bytes; expected {size_bytes}")
-        self._index_start = size_bytes - 16 * layout.samples_per_shard - CRC_SIZE_BYTES
-        self.index = self._read_index() if index is None else index  # [place, (offset, size)]
 
     def read_into(self, place: int, out: NDArray[Any]) -> None:
         """Read, check and decode one chunk into `out` (C-contiguous, of the layout's shape and type)."""
+        self._tried(lambda: self._read_into(place, out))
+
+    def _tried(self, read: Callable[[], T]) -> T:
+        """Read; and once more where a damaged copy gives way to the file that it is of."""
+        try:
+            return read()
+        except DamageError:
+            if not self._file.fall_back():
+                raise
+            return read()
+
+    def _read_into(self, place: int, out: NDArray[Any]) -> None:
         offset, size = self.extent(place)
         if self._layout.compression == "none":
             self._read_checked(offset, _as_bytes(out))
@@ -135,7 +156,10 @@ class Shard:
 
     def _read_checked(self, offset: int, chunk: NDArray[np.uint8]) -> None:
         crc = np.empty(CRC_SIZE_BYTES, np.uint8)
-        self._file.read_into(offset, [chunk.data, crc.data])
+        try:
+            self._file.read_into(offset, [chunk.data, crc.data])
+        except EOFError as error:
+            raise DamageError(str(error)) from None
         found, expected = google_crc32c.value(chunk), int.from_bytes(crc.tobytes(), "little")
         if found != expected:
             stop = offset + len(chunk) + CRC_SIZE_BYTES
@@ -166,42 +190,3 @@ def _zstd_content_size(frame: NDArray[np.uint8]) -> int | None:
     size = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
     content_size = int.from_bytes(header[start : start + size], "little")
     return content_size + 256 if size == 2 else content_size
-
-
-class RandomAccess:
-    """An open file read at any place, by any thread; closed when nothing refers to it any more."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = path.open("rb", buffering=0)
-        self._close = weakref.finalize(self, self._file.close)
-        self.size_bytes = os.fstat(self._file.fileno()).st_size
-        self._lock = threading.Lock()
-
-    def read_into(self, offset: int, buffers: list[memoryview]) -> None:
-        """Fill the buffers, one after the other, from `offset` on; DamageError where the file ends before."""
-        n_wanted = sum(map(len, buffers))
-        n_read = self._read(offset, buffers)
-        while 0 < n_read < n_wanted:
-            # The system may read less than asked for, such as 2 GiB at most on Linux.
-            offset, n_wanted = offset + n_read, n_wanted - n_read
-            buffers = _rest(buffers, n_read)
-            n_read = self._read(offset, buffers)
-        if n_read != n_wanted:
-            raise DamageError(f"{self.path}: the file ends at byte {offset}; expected {n_wanted} more")
-
-    def _read(self, offset: int, buffers: list[memoryview]) -> int:
-        if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), buffers, offset)
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.readinto(buffers[0])
-
-
-def _rest(buffers: list[memoryview], n_filled: int) -> list[memoryview]:
-    rest = []
-    for buffer in buffers:
-        if n_filled < len(buffer):
-            rest.append(buffer[n_filled:])
-        n_filled = max(0, n_filled - len(buffer))
-    return rest
