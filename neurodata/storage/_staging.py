@@ -167,6 +167,8 @@ class ShardCache:
                 return self._reserve(place, size_bytes)
         except Timeout:
             raise _CannotStageError("stuck", f"{self.folder}: another process holds its lock") from None
+        except NotImplementedError as error:
+            raise _CannotStageError("locks", f"{self.folder}: its file system knows no locks: {error}") from error
         except OSError as error:
             self._fail(place, error)
 
