@@ -216,7 +216,7 @@ def open_store(
     MissingExtraError
         When the library for this kind of URL is not installed.
     """
-    return Store(path, stage, stage_limit)
+    return Store(path, stage=stage, stage_limit=stage_limit)
 
 
 def _prepare_command(

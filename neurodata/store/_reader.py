@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,10 @@ class StoreReader:
     """
 
     def __init__(
-        self, path: str | Location, stage: str | Path | None = None, stage_limit: str | int | None = None
+        self, path: str | Location, *, stage: str | Path | None = None, stage_limit: str | int | None = None
     ) -> None:
         self.path = locate(path)
-        self._stage = stage, stage_limit
+        self._options: dict[str, Any] = {"stage": stage, "stage_limit": stage_limit}
         cache = stage_folder(stage, stage_limit)
         self.manifest = read_manifest(self.path)
         try:
@@ -156,8 +157,8 @@ class StoreReader:
         kind = f"{self.head.source_kind}, partial" if self.head.partial else self.head.source_kind
         return f"{type(self).__name__}({self.path} ({kind}): {len(self)} samples, {layout.dtype} {list(layout.shape)})"
 
-    def __reduce__(self) -> tuple[type[StoreReader], tuple[Any, ...]]:
-        return type(self), (self.path, *self._stage)
+    def __reduce__(self) -> tuple[Callable[..., StoreReader], tuple[Any, ...]]:
+        return partial(type(self), **self._options), (self.path,)
 
     def _read_table(self, n_samples: int) -> SampleTable:
         numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}

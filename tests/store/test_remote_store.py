@@ -148,14 +148,14 @@ def test_a_limit_smaller_than_the_store_is_kept(whole: Path, stage: Path) -> Non
 
 @pytest.mark.parametrize("at", [0, -10])
 def test_a_damaged_copy_does_not_show(whole: Path, stage: Path, at: int) -> None:
-    np.testing.assert_array_equal(read_all(StoreReader(whole, stage)), FRAMES)
+    np.testing.assert_array_equal(read_all(StoreReader(whole, stage=stage)), FRAMES)
     damaged = shards(stage)[0]
     data = bytearray(damaged.read_bytes())
     data[at] ^= 1
     damaged.write_bytes(data)
-    np.testing.assert_array_equal(read_all(StoreReader(whole, stage)), FRAMES)
+    np.testing.assert_array_equal(read_all(StoreReader(whole, stage=stage)), FRAMES)
     assert len(shards(stage)) == 2
-    np.testing.assert_array_equal(read_all(StoreReader(whole, stage)), FRAMES)
+    np.testing.assert_array_equal(read_all(StoreReader(whole, stage=stage)), FRAMES)
     assert len(shards(stage)) == 3
 
 
@@ -165,7 +165,7 @@ def test_a_damaged_store_is_damaged_with_a_stage_too(whole: Path, stage: Path, t
     data = bytearray(shard.read_bytes())
     data[0] ^= 1
     shard.write_bytes(data)
-    reader = StoreReader(store, stage)
+    reader = StoreReader(store, stage=stage)
     with (
         pytest.warns(StorageWarning, match="has the sha256"),
         pytest.raises(StoreError, match=r"sample 'user03/µ3.*store/data.zarr/frames/c/1/.*crc32c"),
@@ -176,7 +176,7 @@ def test_a_damaged_store_is_damaged_with_a_stage_too(whole: Path, stage: Path, t
 
 def test_a_pickled_reader_stages_where_the_first_one_did(whole: Path, flaky: str, stage: Path) -> None:
     for place in (whole, flaky):
-        reader = pickle.loads(pickle.dumps(StoreReader(place, stage, "1GB")))
+        reader = pickle.loads(pickle.dumps(StoreReader(place, stage=stage, stage_limit="1GB")))
         np.testing.assert_array_equal(reader.read(0), FRAMES[0])
         assert len(shards(stage)) == 1
 
@@ -186,7 +186,7 @@ def _read_there(reader: StoreReader, index: int) -> Any:
 
 
 def test_spawned_processes_stage_together(whole: Path, stage: Path) -> None:
-    reader = StoreReader(whole, stage)
+    reader = StoreReader(whole, stage=stage)
     with get_context("spawn").Pool(2) as pool:
         found = pool.starmap(_read_there, [(reader, index) for index in range(N)])
     np.testing.assert_array_equal(np.stack(found), FRAMES)
@@ -196,7 +196,7 @@ def test_spawned_processes_stage_together(whole: Path, stage: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork with threads is what is tested
 def test_forked_processes_go_on_reading(whole: Path, flaky: str, stage: Path) -> None:
-    for reader in (StoreReader(flaky), StoreReader(flaky, stage), StoreReader(whole, stage)):
+    for reader in (StoreReader(flaky), StoreReader(flaky, stage=stage), StoreReader(whole, stage=stage)):
         reader.read(0)
         child = os.fork()
         if child == 0:
@@ -237,7 +237,7 @@ def s3(whole: Path) -> Iterator[str]:
 @pytest.mark.filterwarnings("ignore")
 def test_a_store_on_s3_is_read_by_ranges_and_staged(s3: str, stage: Path) -> None:
     np.testing.assert_array_equal(read_all(StoreReader(s3)), FRAMES)
-    np.testing.assert_array_equal(read_all(StoreReader(s3, stage)), FRAMES)
+    np.testing.assert_array_equal(read_all(StoreReader(s3, stage=stage)), FRAMES)
     assert len(shards(stage)) == 3
     for nowhere in (f"{s3}/nothing", "s3://no-such-bucket/store"):
         with pytest.raises(StoreNotFoundError, match=nowhere):
