@@ -42,8 +42,8 @@ class StoreReader:
 
     Attributes
     ----------
-    path : Path
-        The folder, absolute.
+    path : Path or RemotePath
+        The folder, absolute; or its URL.
     manifest : dict
         What manifest.json holds.
     head : StoreHead
@@ -287,9 +287,11 @@ class StoreReader:
         path = self.path / file
         expected = self.manifest["files"][file]["sha256"]
         try:
-            content = path.read_bytes()
+            content = read_bytes(path)
         except FileNotFoundError:
             raise StoreError(f"{path}: missing; `neurodata prepare` with the same arguments writes it again") from None
+        except StorageError:
+            raise
         except OSError as error:
             raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
         found = hashlib.sha256(content).hexdigest()

@@ -8,7 +8,6 @@ Spec: https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 import threading
 import weakref
@@ -24,12 +23,17 @@ from numpy.typing import NDArray
 
 from neurodata.store._layout import Column, Layout
 
+T = TypeVar("T")
+
 CRC_SIZE_BYTES = 4
 MISSING = 2**64 - 1
 # Of one call of the system (IOV_MAX of Linux and macOS).
 MOST_BUFFERS = 1024
 # Whether checksums of chunks are compared at every read, at the first one of a process, or not at all.
 Verify: TypeAlias = Literal["always", "first-read", "never"]
+
+# How a file of a known size is opened.
+Opener: TypeAlias = Callable[[Location, int], RandomAccess]
 
 
 class DamageError(Exception):
@@ -156,7 +160,10 @@ class ShardFile:
         self._chunk_bytes = column.chunk_bytes
         self._is_plain = compression == "none"
         try:
-            self._file = RandomAccess(path)
+            self._file = opener(path, size_bytes)
+            if self._file.size_bytes != size_bytes:
+                raise DamageError(f"{path}: the file measures {self._file.size_bytes} bytes; expected {size_bytes}")
+            self.index = self._tried(self._read_index) if index is None else index  # [place, (offset, size)]
         except FileNotFoundError:
             raise DamageError(f"{path}: the shard file is missing") from None
         if self._file.size_bytes != size_bytes:
