@@ -196,7 +196,8 @@ def load(
         partial=partial,
         command=_prepare_command(dataset, options, step_overrides, twin),
     )
-    loaded = open_store(store.path).split(split, scheme=scheme, val=val, fold=fold, classes=classes)
+    opened = open_store(store.path, stage=stage, stage_limit=stage_limit)
+    loaded = opened.split(split, scheme=scheme, val=val, fold=fold, classes=classes)
     if chosen.view:
         loaded = loaded.with_view(chosen.view)
     return loaded.with_augment(chosen.augment)

@@ -16,7 +16,7 @@ from neurodata.datasets import PARTITIONS, SourceKind
 from neurodata.errors import StoreError
 from neurodata.signals import Sensor
 from neurodata.steps import ADDED
-from neurodata.storage import canonical_json
+from neurodata.storage import Location, canonical_json
 from neurodata.store._layout import Layout, layout_from_json
 
 Json = dict[str, Any]

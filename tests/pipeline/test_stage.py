@@ -17,9 +17,5 @@ def test_load_copies_shards_to_the_stage_and_gives_the_same_samples(tmp_path: Pa
         np.testing.assert_array_equal(frames, expected)
         assert label == target
     assert list(tmp_path.rglob("*.shard"))
-
-
-def test_load_refuses_a_stage_that_is_not_there(tmp_path: Path) -> None:
-    neurodata.prepare("dvs-gesture", T=2, twin=True, twin_size=22)
     with pytest.raises(StorageError, match=r"scratch: no such folder; stage= takes an existing one"):
         neurodata.load("dvs-gesture", T=2, twin=True, twin_size=22, stage=tmp_path / "scratch")

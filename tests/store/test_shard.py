@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numcodecs.zstd import Zstd
 
-from neurodata.store._shard import MISSING, DamageError, RandomAccess, ShardFile, ShardWriter, as_bytes
+from neurodata.store._shard import MISSING, DamageError, ShardFile, ShardWriter, as_bytes
 from tests.store.stores import frames_of, layout_of
 
 
@@ -153,4 +153,4 @@ def test_a_file_that_ends_early_is_damage(tmp_path: Path) -> None:
     shard = opened(tmp_path / "shard", layout, written(layout, frames_of(3, layout)))
     os.truncate(tmp_path / "shard", 20)
     with pytest.raises(DamageError, match=r"shard: the file ends at byte 20; expected"):
-        shard.read_into(0, np.empty(layout.array.shape, layout.array.dtype))
+        shard.read_into(0, np.empty(layout.columns[0].chunk_bytes, np.uint8))
