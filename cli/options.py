@@ -233,6 +233,8 @@ class Prepared:
             sensor=parse_sensor(self.sensor),
             twin_size=self.twin_size,
             partial=self.partial,
+            stage=None,
+            stage_limit=None,
             **parse_settings(self.settings),
         )
 

@@ -17,7 +17,7 @@ from neurodata.pipeline import borrowed, choose_store, find_stores, n_cores, pre
 from neurodata.progress import Progress, silent
 from neurodata.recipe import load_recipe
 from neurodata.signals import Sensor
-from neurodata.storage import search_roots
+from neurodata.storage import RemotePath, search_roots
 
 
 def prepare(
@@ -130,6 +130,8 @@ def load(
     sensor: Sensor | None = None,
     twin_size: int | None = None,
     partial: bool = False,
+    stage: str | Path | None = None,
+    stage_limit: str | int | None = None,
     **step_overrides: Mapping[str, Any],
 ) -> Split:
     """A split of the prepared store with this recipe; never prepares, never downloads.
@@ -150,6 +152,8 @@ def load(
         (k, n): part k of n of a cross-validation over all samples is the test split.
     partial
         Accept a store that holds only a part of the published samples.
+    stage, stage_limit
+        As for `open_store`: an existing folder on a local disk to copy shard files to, and the size of all copies.
 
     Returns
     -------
@@ -192,21 +196,36 @@ def load(
         partial=partial,
         command=_prepare_command(dataset, options, step_overrides, twin),
     )
-    loaded = open_store(store.path).split(split, scheme=scheme, val=val, fold=fold, classes=classes)
+    opened = open_store(store.path, stage=stage, stage_limit=stage_limit)
+    loaded = opened.split(split, scheme=scheme, val=val, fold=fold, classes=classes)
     if chosen.view:
         loaded = loaded.with_view(chosen.view)
     return loaded.with_augment(chosen.augment)
 
 
-def open_store(path: str | Path) -> Store:
-    """A finished store by its folder.
+def open_store(
+    path: str | Path | RemotePath, *, stage: str | Path | None = None, stage_limit: str | int | None = None
+) -> Store:
+    """A finished store by its folder or URL, such as "s3://lab/neurodata/n-mnist/frames-0123456789ab".
+
+    Parameters
+    ----------
+    path
+        The folder; or its URL, of a kind that fsspec knows (extras s3, gcs), read by ranges.
+    stage, stage_limit
+        An existing folder on a local disk in which shard files are copied before they are read, and the size of all
+        copies ("50GB"): for object storage and slow network file systems. See `Store`.
 
     Raises
     ------
     StoreNotFoundError, StoreError
         When there is none, it is not finished, damaged, or of another version.
+    StorageError
+        When it cannot be read, or there is no folder `stage`.
+    MissingExtraError
+        When the library for this kind of URL is not installed.
     """
-    return Store(Path(path))
+    return Store(path, stage=stage, stage_limit=stage_limit)
 
 
 def _prepare_command(

@@ -56,6 +56,10 @@ class StorageError(NeurodataError, OSError):
     """A file or folder cannot be read or written: permissions, full disk, a lock held by another run."""
 
 
+class StorageWarning(UserWarning):
+    """Something goes on another, slower way than asked for: a copy cannot be kept, the original is read."""
+
+
 class StoreNotFoundError(NeurodataError, FileNotFoundError):
     """No finished store fits; the message is the `prepare` command to type."""
 

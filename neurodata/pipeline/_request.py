@@ -134,5 +134,7 @@ def n_cores() -> int:
 
 
 def _finished(recipe: Recipe, source_id: str, root: Path) -> Path | None:
-    found = find_stores(recipe, search_roots(root))
-    return next((store.path for store in found.stores if store.head.source_id == source_id), None)
+    paths = (
+        store.path for store in find_stores(recipe, search_roots(root)).stores if store.head.source_id == source_id
+    )
+    return next((path for path in paths if isinstance(path, Path)), None)

@@ -1,5 +1,9 @@
 """Roots, atomic files, checksums, downloads, archives and locks: everything that touches the disk or the net."""
 
+from neurodata.storage._access import LocalFile as LocalFile
+from neurodata.storage._access import RandomAccess as RandomAccess
+from neurodata.storage._access import open_access as open_access
+from neurodata.storage._access import read_bytes as read_bytes
 from neurodata.storage._archive import unpack as unpack
 from neurodata.storage._disk import is_file as is_file
 from neurodata.storage._disk import is_folder as is_folder
@@ -14,7 +18,12 @@ from neurodata.storage._files import writing as writing
 from neurodata.storage._hashes import file_digest as file_digest
 from neurodata.storage._hashes import parse_checksum as parse_checksum
 from neurodata.storage._hashes import verify_checksum as verify_checksum
+from neurodata.storage._location import Location as Location
+from neurodata.storage._location import RemotePath as RemotePath
+from neurodata.storage._location import locate as locate
 from neurodata.storage._lock import exclusive as exclusive
 from neurodata.storage._roots import cache_root as cache_root
 from neurodata.storage._roots import index_root as index_root
 from neurodata.storage._roots import search_roots as search_roots
+from neurodata.storage._staging import ShardCache as ShardCache
+from neurodata.storage._staging import stage_folder as stage_folder

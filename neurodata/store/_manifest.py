@@ -8,6 +8,7 @@ from pathlib import Path
 
 from neurodata.errors import StorageError, StoreError, StoreNotFoundError
 from neurodata.recipe import STORE_VERSION
+from neurodata.storage import Location, read_bytes
 from neurodata.store._layout import COMMITS, MANIFEST, ZARR
 from neurodata.store._records import Json, StoreHead, check_seal, parse, seal
 
@@ -21,7 +22,7 @@ def manifest_bytes(manifest: Mapping[str, object]) -> bytes:
     return seal(manifest, SEAL)
 
 
-def read_manifest(folder: Path) -> Json:
+def read_manifest(folder: Location) -> Json:
     """The manifest of a finished store.
 
     Raises
@@ -35,11 +36,13 @@ def read_manifest(folder: Path) -> Json:
     """
     path = folder / MANIFEST
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path)
     except FileNotFoundError:
         raise _no_manifest(folder) from None
     except NotADirectoryError:
         raise StoreNotFoundError(f"{folder}: a file; a store is a folder with {MANIFEST}") from None
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
     manifest = parse(raw, path)
@@ -54,7 +57,9 @@ def read_manifest(folder: Path) -> Json:
     return manifest
 
 
-def _no_manifest(folder: Path) -> StoreNotFoundError | StoreError:
+def _no_manifest(folder: Location) -> StoreNotFoundError | StoreError:
+    if not isinstance(folder, Path):
+        return StoreNotFoundError(f"{folder}: no finished store there: it has no {MANIFEST}")
     if not folder.is_dir():
         return StoreNotFoundError(f"{folder}: no such store; `neurodata prepare` makes it")
     if not any(folder.iterdir()):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +17,7 @@ from neurodata.datasets import PARTITIONS
 from neurodata.errors import NeurodataError, StorageError, StoreError
 from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec
+from neurodata.storage import Location, ShardCache, locate, open_access, read_bytes, stage_folder
 from neurodata.store._layout import MANIFEST, ZARR, DenseLayout, EventsLayout, Layout
 from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
@@ -36,14 +38,21 @@ class StoreReader:
     Parameters
     ----------
     path
-        The folder that holds manifest.json.
+        The folder that holds manifest.json, or its URL, such as "s3://lab/neurodata/n-mnist/frames-0123456789ab".
     verify
         When checksums of chunks are compared: "always", at the "first-read" of each chunk by this reader, or "never".
+    stage
+        An existing folder on a local disk, in which shard files are copied, each once for all processes of this
+        user on this machine, before they are read: for stores on object storage and slow network file systems. What
+        cannot be copied, and everything without `stage`, is read from the store by ranges.
+    stage_limit
+        Of all copies there: bytes, or text such as "50GB"; what was unused for longest is deleted. By default a tenth
+        of the disk stays free.
 
     Attributes
     ----------
-    path : Path
-        The folder, absolute.
+    path : Path or RemotePath
+        The folder, absolute; or its URL.
     manifest : dict
         What manifest.json holds.
     head : StoreHead
@@ -67,10 +76,18 @@ class StoreReader:
         When a file cannot be read.
     """
 
-    def __init__(self, path: str | Path, verify: Verify = "always") -> None:
+    def __init__(
+        self,
+        path: str | Location,
+        verify: Verify = "always",
+        *,
+        stage: str | Path | None = None,
+        stage_limit: str | int | None = None,
+    ) -> None:
         if verify not in get_args(Verify):
             raise StoreError(f"verify={verify!r}: expected {' or '.join(get_args(Verify))}")
-        self.path = Path(path).absolute()
+        self.path = locate(path)
+        self._options: dict[str, Any] = {"verify": verify, "stage": stage, "stage_limit": stage_limit}
         self.verify = verify
         self.manifest = read_manifest(self.path)
         try:
@@ -78,7 +95,8 @@ class StoreReader:
             self.counts = Counts(**self.manifest["counts"])
             self.table = self._read_table(self.manifest["n_samples"])
             self.schemes = {name: self._read_scheme(name, entry) for name, entry in self.manifest["schemes"].items()}
-            shards = _Shards(self.path, self.head.layout, self.manifest, self.table, verify)
+            cache = stage_folder(stage, stage_limit)
+            shards = _Shards(self.path, self.head.layout, self.manifest, self.table, verify, cache)
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             if isinstance(error, NeurodataError):
                 raise
@@ -253,8 +271,8 @@ class StoreReader:
         kind = f"{self.head.source_kind}, partial" if self.head.partial else self.head.source_kind
         return f"{type(self).__name__}({self.path} ({kind}): {len(self)} samples, {self.contents})"
 
-    def __reduce__(self) -> tuple[type[StoreReader], tuple[Path, Verify]]:
-        return type(self), (self.path, self.verify)
+    def __reduce__(self) -> tuple[Callable[..., StoreReader], tuple[Location]]:
+        return partial(type(self), **self._options), (self.path,)
 
     def _read_table(self, n_samples: int) -> SampleTable:
         numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}
@@ -287,9 +305,11 @@ class StoreReader:
         path = self.path / file
         expected = self.manifest["files"][file]["sha256"]
         try:
-            content = path.read_bytes()
+            content = read_bytes(path)
         except FileNotFoundError:
             raise StoreError(f"{path}: missing; `neurodata prepare` with the same arguments writes it again") from None
+        except StorageError:
+            raise
         except OSError as error:
             raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
         found = hashlib.sha256(content).hexdigest()
@@ -304,13 +324,20 @@ class StoreReader:
 class _Shards:
     """How the shard files of a store are opened."""
 
-    def __init__(self, folder: Path, layout: Layout, manifest: Json, table: SampleTable, verify: Verify) -> None:
-        self._folder, self._layout, self._verify = folder, layout, verify
+    def __init__(
+        self,
+        folder: Location,
+        layout: Layout,
+        manifest: Json,
+        table: SampleTable,
+        verify: Verify,
+        cache: ShardCache | None,
+    ) -> None:
+        self._folder, self._layout, self._verify, self._cache = folder, layout, verify, cache
         n_shards, files = manifest["n_shards"], manifest["files"]
         self._n_chunks = [layout.n_chunks(n_items) for n_items in items_of_shards(table, n_shards)]
-        self._sizes = {
-            path: files[path]["size_bytes"] for shard in range(n_shards) for path in layout.shard_paths(shard)
-        }
+        paths = [path for shard in range(n_shards) for path in layout.shard_paths(shard)]
+        self._files = {path: (files[path]["size_bytes"], files[path]["sha256"]) for path in paths}
         # Indexes stay when their file is closed: 16 bytes a chunk.
         self._indexes: dict[str, NDArray[np.uint64]] = {}
 
@@ -318,14 +345,16 @@ class _Shards:
         """One column of one shard."""
         column = self._layout.columns[number]
         path = self._layout.shard_path(column, shard)
+        size_bytes, sha256 = self._files[path]
         file = ShardFile(
             self._folder / path,
             column,
             self._layout.compression,
             self._n_chunks[shard],
-            self._sizes[path],
+            size_bytes,
             index=self._indexes.get(path),
             verify=self._verify,
+            opener=partial(self._cache.open, sha256=sha256) if self._cache else open_access,
         )
         self._indexes[path] = file.index
         return file

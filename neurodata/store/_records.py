@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from neurodata.datasets import PARTITIONS, SourceKind
 from neurodata.errors import StoreError
 from neurodata.signals import Sensor
 from neurodata.steps import ADDED
-from neurodata.storage import canonical_json
+from neurodata.storage import Location, canonical_json
 from neurodata.store._layout import Layout, layout_from_json
 
 Json = dict[str, Any]
@@ -167,7 +166,7 @@ def seal(record: Mapping[str, Any], name: str) -> bytes:
     return (json.dumps(sealed, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
 
 
-def parse(raw: bytes, path: Path) -> Json:
+def parse(raw: bytes, path: Location) -> Json:
     """The JSON object of a file; StoreError when it is cut or damaged."""
     try:
         record = json.loads(raw, parse_constant=_refuse_constant)
@@ -178,7 +177,7 @@ def parse(raw: bytes, path: Path) -> Json:
     return record
 
 
-def check_seal(record: Json, name: str, path: Path) -> None:
+def check_seal(record: Json, name: str, path: Location) -> None:
     """Raise StoreError unless `record[name]` is the sha256 of the rest."""
     rest = {key: entry for key, entry in record.items() if key != name}
     expected = _hash(rest)

@@ -8,28 +8,28 @@ Spec: https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
-import threading
-import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias, TypeVar
 
 import google_crc32c
 import numpy as np
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
+from neurodata.storage import Location, RandomAccess, open_access
 from neurodata.store._layout import Column, Layout
+
+T = TypeVar("T")
 
 CRC_SIZE_BYTES = 4
 MISSING = 2**64 - 1
-# Of one call of the system (IOV_MAX of Linux and macOS).
-MOST_BUFFERS = 1024
 # Whether checksums of chunks are compared at every read, at the first one of a process, or not at all.
 Verify: TypeAlias = Literal["always", "first-read", "never"]
+
+# How a file of a known size is opened.
+Opener: TypeAlias = Callable[[Location, int], RandomAccess]
 
 
 class DamageError(Exception):
@@ -134,6 +134,8 @@ class ShardFile:
         The index, uint64 [n_chunks, 2], where it was read before.
     verify
         When the checksums of chunks are compared; that of the index always is.
+    opener
+        What opens the file: a cache, where files are staged.
 
     Raises
     ------
@@ -145,24 +147,26 @@ class ShardFile:
 
     def __init__(
         self,
-        path: Path,
+        path: Location,
         column: Column,
         compression: str,
         n_chunks: int,
         size_bytes: int,
         index: NDArray[np.uint64] | None = None,
         verify: Verify = "always",
+        opener: Opener = open_access,
     ) -> None:
         self._chunk_bytes = column.chunk_bytes
         self._is_plain = compression == "none"
+        self._index_start = size_bytes - 16 * n_chunks - CRC_SIZE_BYTES
         try:
-            self._file = RandomAccess(path)
+            self._file = opener(path, size_bytes)
+            if self._file.size_bytes != size_bytes:
+                raise DamageError(f"{path}: the file measures {self._file.size_bytes} bytes; expected {size_bytes}")
+            # [place, (offset, size)]
+            self.index = self._tried(lambda: self._read_index(n_chunks)) if index is None else index
         except FileNotFoundError:
             raise DamageError(f"{path}: the shard file is missing") from None
-        if self._file.size_bytes != size_bytes:
-            raise DamageError(f"{path}: the file measures {self._file.size_bytes} bytes; expected {size_bytes}")
-        self._index_start = size_bytes - 16 * n_chunks - CRC_SIZE_BYTES
-        self.index = self._read_index(n_chunks) if index is None else index  # [place, (offset, size)]
         self._n_present = int(np.count_nonzero(self.index[:, 0] != MISSING))
         self._is_regular = self._is_plain and self._follows_the_order_of_chunks()
         # Chunks that need no check any more.
@@ -170,6 +174,24 @@ class ShardFile:
 
     def read_into(self, first: int, out: NDArray[np.uint8]) -> None:
         """Read, check and decode neighbouring chunks from `first` on into `out`, as many as it has room for."""
+        self._tried(lambda: self._read_chunks(first, out))
+
+    def _tried(self, read: Callable[[], T]) -> T:
+        """Read; and once more where a damaged copy gives way to the file that it is of."""
+        try:
+            return read()
+        except DamageError:
+            if not self._file.fall_back():
+                raise
+            return read()
+
+    def _read(self, offset: int, parts: list[memoryview]) -> None:
+        try:
+            self._file.read_into(offset, parts)
+        except EOFError as error:
+            raise DamageError(str(error)) from None
+
+    def _read_chunks(self, first: int, out: NDArray[np.uint8]) -> None:
         if self._is_regular and first + len(out) // self._chunk_bytes <= self._n_present:
             self._read_regular(first, out)
             return
@@ -210,7 +232,7 @@ class ShardFile:
         parts: list[memoryview] = []
         for k in range(n_chunks):
             parts += (chunks[k * size : (k + 1) * size], crc[k * CRC_SIZE_BYTES : (k + 1) * CRC_SIZE_BYTES])
-        self._file.read_into(first * step, parts)
+        self._read(first * step, parts)
         for k, expected in enumerate(struct.unpack(f"<{n_chunks}I", crcs)):
             if self._trusted is None or not self._trusted[first + k]:
                 self._compare(first + k, google_crc32c.value(self._chunk(out, k)), expected, (first + k) * step)
@@ -220,7 +242,7 @@ class ShardFile:
         crcs = np.empty((len(extents), CRC_SIZE_BYTES), np.uint8)
         for run in _side_by_side(extents):
             parts = [part for k in run for part in (self._chunk(out, k).data, crcs[k].data)]
-            self._file.read_into(extents[run[0]][0], parts)
+            self._read(extents[run[0]][0], parts)
         for k, (offset, _) in enumerate(extents):
             self._check(first + k, self._chunk(out, k), crcs[k], offset)
 
@@ -228,7 +250,7 @@ class ShardFile:
         for run in _side_by_side(extents):
             start = extents[run[0]][0]
             packed = np.empty(sum(extents[k][1] for k in run), np.uint8)
-            self._file.read_into(start, [packed.data])
+            self._read(start, [packed.data])
             for k in run:
                 offset, size = extents[k]
                 whole = packed[offset - start : offset - start + size]
@@ -257,7 +279,7 @@ class ShardFile:
             raise self._damage(f"{self._file.size_bytes} bytes are too few for an index of {16 * n_chunks}")
         index = np.empty((n_chunks, 2), dtype="<u8")
         crc = np.empty(CRC_SIZE_BYTES, np.uint8)
-        self._file.read_into(self._index_start, [as_bytes(index).data, crc.data])
+        self._read(self._index_start, [as_bytes(index).data, crc.data])
         found, expected = google_crc32c.value(as_bytes(index)), int.from_bytes(crc.tobytes(), "little")
         if found != expected:
             raise self._damage(
@@ -305,42 +327,3 @@ def _zstd_content_size(frame: NDArray[np.uint8]) -> int | None:
     size = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
     content_size = int.from_bytes(header[start : start + size], "little")
     return content_size + 256 if size == 2 else content_size
-
-
-class RandomAccess:
-    """An open file read at any place, by any thread; closed when nothing refers to it any more."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = path.open("rb", buffering=0)
-        self._close = weakref.finalize(self, self._file.close)
-        self.size_bytes = os.fstat(self._file.fileno()).st_size
-        self._lock = threading.Lock()
-
-    def read_into(self, offset: int, buffers: list[memoryview]) -> None:
-        """Fill the buffers, one after the other, from `offset` on; DamageError where the file ends before."""
-        n_wanted = sum(map(len, buffers))
-        n_read = self._read(offset, buffers)
-        while 0 < n_read < n_wanted:
-            # The system may read less than asked for, such as 2 GiB at most on Linux.
-            offset, n_wanted = offset + n_read, n_wanted - n_read
-            buffers = _rest(buffers, n_read)
-            n_read = self._read(offset, buffers)
-        if n_read != n_wanted:
-            raise DamageError(f"{self.path}: the file ends at byte {offset}; expected {n_wanted} more")
-
-    def _read(self, offset: int, buffers: list[memoryview]) -> int:
-        if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), buffers[:MOST_BUFFERS], offset)
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.readinto(buffers[0])
-
-
-def _rest(buffers: list[memoryview], n_filled: int) -> list[memoryview]:
-    rest = []
-    for buffer in buffers:
-        if n_filled < len(buffer):
-            rest.append(buffer[n_filled:])
-        n_filled = max(0, n_filled - len(buffer))
-    return rest

@@ -29,6 +29,7 @@ from neurodata.store import (
     verify,
     write_shard,
 )
+from tests.storage.remotes import FILES, register
 from tests.store.stores import AXES, contents, head_of, schemes_of
 from tests.store.test_sparse_code import reference
 
@@ -226,3 +227,20 @@ def test_frames_are_not_events_nor_events_frames(tmp_path: Path) -> None:
         events.read(0)
     assert repr(events).endswith("1 samples, events on 5x4x2)")
     assert repr(sparse).endswith("1 samples, uint16 [T, 2, 3, 4])")
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_events_are_read_from_a_url_and_through_a_stage(tmp_path: Path, compression: Any) -> None:
+    recordings = recordings_of([3, 0, 70_000, 5])
+    layout = EventsLayout(SENSOR, samples_per_shard=2, compression=compression)
+    store = build(tmp_path / "store", layout, recordings)
+    register()
+    FILES.content = {f"lab/store/{name}": content for name, content in contents(store).items()}
+    reader = StoreReader("flaky://lab/store")
+    FILES.asked.clear()
+    assert [reader.read_events(index) for index in range(4)] == recordings
+    # Of t and address: the indexes of two shards, and one range for each sample that has events.
+    assert len(FILES.asked) == 2 * (2 + 3)
+    staged = StoreReader("flaky://lab/store", stage=tmp_path)
+    assert [staged.read_events(index) for index in range(4)] == recordings
+    assert len(list(tmp_path.glob("neurodata-stage*/*.shard"))) == 4

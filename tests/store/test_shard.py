@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numcodecs.zstd import Zstd
 
-from neurodata.store._shard import MISSING, DamageError, RandomAccess, ShardFile, ShardWriter, as_bytes
+from neurodata.store._shard import MISSING, DamageError, ShardFile, ShardWriter, as_bytes
 from tests.store.stores import frames_of, layout_of
 
 
@@ -148,24 +148,9 @@ def test_reading_works_without_preadv(tmp_path: Path, monkeypatch: pytest.Monkey
         np.testing.assert_array_equal(out, frames[place])
 
 
-def test_short_reads_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(bytes(range(100)))
-    file = RandomAccess(path)
-
-    def read_at_most_seven(_: int, buffers: list[memoryview], offset: int) -> int:
-        n = min(7, len(buffers[0]))
-        buffers[0][:n] = bytes(range(100))[offset : offset + n]
-        return len(bytes(range(100))[offset : offset + n])
-
-    monkeypatch.setattr(os, "preadv", read_at_most_seven)
-    first, second = bytearray(10), bytearray(16)
-    file.read_into(5, [memoryview(first), memoryview(second)])
-    assert (bytes(first), bytes(second)) == (bytes(range(5, 15)), bytes(range(15, 31)))
-
-
 def test_a_file_that_ends_early_is_damage(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(bytes(20))
-    with pytest.raises(DamageError, match=r"ends at byte 20; expected 6 more"):
-        RandomAccess(path).read_into(10, [memoryview(bytearray(16))])
+    layout = layout_of()
+    shard = opened(tmp_path / "shard", layout, written(layout, frames_of(3, layout)))
+    os.truncate(tmp_path / "shard", 20)
+    with pytest.raises(DamageError, match=r"shard: the file ends at byte 20; expected"):
+        shard.read_into(0, np.empty(layout.columns[0].chunk_bytes, np.uint8))
