@@ -102,7 +102,7 @@ class EventFrame(WindowedEncoding):
         """Whether windows depend on when events are, and not on their order alone."""
         return self.split_by == "time" or self.duration_us is not None
 
-    def fill_addresses(self, address: NDArray[Any], t: NDArray[Any] | None, out: NDArray[Any]) -> None:
+    def fill_addresses(self, address: NDArray[Any], t: NDArray[Any], out: NDArray[Any]) -> None:
         """Count events that are known by their places in a frame [C, H, W], in C order, into frames of zeros.
 
         Parameters
@@ -110,7 +110,7 @@ class EventFrame(WindowedEncoding):
         address
             Unsigned, [n], each below C * H * W.
         t
-            Times, unsigned or int64 [n], non-decreasing; may be None where `needs_times` is not so.
+            Times, unsigned or int64 [n], non-decreasing; anything of that length where `needs_times` is not so.
         out
             C-contiguous [T, C, H, W], of any type that holds the counts.
 
@@ -119,8 +119,7 @@ class EventFrame(WindowedEncoding):
         EncodingError
             When a count does not fit `dtype` and overflow is "error", or an address is none.
         """
-        times = np.broadcast_to(np.int64(0), len(address)) if t is None else t
-        starts, stops = self.bounds(times, len(out))
+        starts, stops = self.bounds(t, len(out))
         n_lost = count_addresses(address, starts, stops, self._limit, out.reshape(len(out), -1))
         if n_lost < 0:
             raise EncodingError(f"event_frame: an address is outside the frame of {out[0].size} places")

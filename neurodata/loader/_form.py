@@ -74,6 +74,11 @@ class Form:
         return shape if self.resize is None else (shape[0], *self.resize)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether frames are delivered as stored, but for their type, and no count needs a look."""
+        return not self.binarize and self.normalize is None and self.resize is None and not self.needs_check
+
+    @property
     def numpy_dtype(self) -> np.dtype[Any]:
         """The delivered type for NumPy; float32 where NumPy has no such type (bfloat16)."""
         return np.dtype(str(self.dtype).removeprefix("torch.")) if self.dtype != torch.bfloat16 else np.dtype("float32")

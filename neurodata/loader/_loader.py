@@ -20,6 +20,7 @@ from neurodata.loader._decode import Decoder, Portion, SampleTransform
 from neurodata.loader._dtype import delivered_dtype
 from neurodata.loader._form import Form, Normalize
 from neurodata.loader._pool import BufferPool
+from neurodata.loader._raster import RasterDecoder, can_raster
 from neurodata.loader._schedule import EpochRun, LoaderState, Schedule
 from neurodata.loader._shuffle import ShuffleArgument
 
@@ -89,6 +90,9 @@ class Loader:
         and, as a batch, transformed and augmented, in this order.
     prefetch
         Batches that are read ahead of the one in use.
+    raster
+        Whether frames are made on the device, of what is stored: by default where `device` is a CUDA device and the
+        store is sparse, or holds events that are counted (event_frame with T). The values are the same.
     pin_memory
         Whether batches are made in page-locked memory; by default where `device` is a CUDA device.
     augment
@@ -133,6 +137,7 @@ class Loader:
         resize: tuple[int, int] | None = None,
         prefetch: int = 2,
         pin_memory: bool | None = None,
+        raster: bool | None = None,
     ) -> None:
         for name, function in (("transform", transform), ("batch_transform", batch_transform)):
             if function is not None and not callable(function):
@@ -151,6 +156,7 @@ class Loader:
         is_pinned = self.device is not None and self.device.type == "cuda" if pin_memory is None else pin_memory
         # One batch is in use, one being made, and `prefetch` between the two.
         self._pool = BufferPool(self.prefetch + 2, is_pinned)
+        self._raster = self._make_raster(raster)
         self.augmenter = make_augmenter(augment, split, self.dtype, augment_test)
         self._schedule = Schedule(
             split,
@@ -201,7 +207,9 @@ class Loader:
 
     def _batches(self, run: EpochRun) -> Generator[Batch, None, None]:
         portions = (Portion(number, *run.batch(number)) for number in run.numbers)
-        decoder = Decoder(self.split, self.form, self.transform, self.batch_first, self.seed, run.epoch, self._pool)
+        decoder = self._raster or Decoder(
+            self.split, self.form, self.transform, self.batch_first, self.seed, run.epoch, self._pool
+        )
         with closing(decoder.portions(portions, self.threads, self.prefetch)) as decoded:
             for portion, frames, lengths in decoded:
                 batch = self._batch(portion, frames, lengths, run)
@@ -230,6 +238,17 @@ class Loader:
             frames = frames.clone()  # its memory may be the caller's
         device = frames.device if self.device is None else self.device
         return self.augmenter.apply(frames.to(device), targets.to(device), keys, self.seed, epoch)
+
+    def _make_raster(self, raster: bool | None) -> RasterDecoder | None:
+        device = torch.device("cpu") if self.device is None else self.device
+        can = self.form.is_plain and self.transform is None and can_raster(self.split)
+        if raster and not can:
+            raise LoaderError(
+                "raster=True: a device makes frames of a sparse store, or counts (event_frame with T) of a store of "
+                "events, without transform, binarize, normalize and resize"
+            )
+        wanted = device.type == "cuda" if raster is None else raster
+        return RasterDecoder(self.split, self.dtype, device, self._pool) if wanted and can else None
 
     def __repr__(self) -> str:
         return f"Loader({self.split!r}, {self._schedule})"

@@ -242,6 +242,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         resize: tuple[int, int] | None = None,
         prefetch: int = 2,
         pin_memory: bool | None = None,
+        raster: bool | None = None,
     ) -> Loader:
         """Batches of this split; the arguments are those of `Loader`."""
         return Loader(
@@ -266,6 +267,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
             resize=resize,
             prefetch=prefetch,
             pin_memory=pin_memory,
+            raster=raster,
         )
 
     def targets(self, positions: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:

@@ -72,7 +72,7 @@ class View:
         EncodingError
             When it cannot be encoded; names the sample.
         """
-        if self._counts_addresses:
+        if self.counts_addresses:
             out = np.empty(self.spec.shape, self.spec.dtype)
             self.read_into(store, index, out, seed, epoch)
             return out
@@ -87,18 +87,32 @@ class View:
 
     def read_into(self, store: StoreReader, index: int, out: NDArray[Any], seed: int, epoch: int) -> None:
         """The same, over `out`, of the frames' shape and a type that holds them."""
-        if not (self._counts_addresses and out.flags.c_contiguous):
+        if not (self.counts_addresses and out.flags.c_contiguous):
             out[...] = self.read(store, index, seed, epoch)
             return
-        encoding: EventFrame = self.steps[0].step  # type: ignore[assignment]  # as _counts_addresses says
         out[...] = 0
-        # Counted frames need no coordinates, and frames of equal count no times.
-        times = store.read_items(index, "t").copy() if encoding.needs_times else None
-        address = store.read_items(index, "address")
+        times, address = self.times_and_addresses(store, index)
         try:
-            encoding.fill_addresses(address, times, out)
+            self.event_frame.fill_addresses(address, times, out)
         except EncodingError as error:
             raise EncodingError(f"sample {store.table.keys[index]!r} of {store.path}: {error}") from None
+
+    @property
+    def event_frame(self) -> EventFrame:
+        """The only step, where `counts_addresses`."""
+        encoding: EventFrame = self.steps[0].step  # type: ignore[assignment]  # as counts_addresses says
+        return encoding
+
+    def times_and_addresses(self, store: StoreReader, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """What `event_frame` needs to know of a sample's events; zeros for times that it does not look at.
+
+        The addresses are an array that this thread's next read writes over.
+        """
+        if self.event_frame.needs_times:
+            times = store.read_items(index, "t").copy()
+            return times, store.read_items(index, "address")
+        address = store.read_items(index, "address")
+        return np.broadcast_to(np.uint32(0), address.shape), address
 
     def target(self, target: int, key: str, seed: int, epoch: int) -> int:
         """The class of a sample after the steps that change what it means."""
@@ -114,7 +128,8 @@ class View:
         return any(label_change(entry.step) is not None for entry in self.steps)
 
     @property
-    def _counts_addresses(self) -> bool:
+    def counts_addresses(self) -> bool:
+        """Whether frames are counts of stored events, of one length: no coordinates are needed for them."""
         return len(self.steps) == 1 and isinstance(self.encoding, EventFrame) and self.encoding.T is not None
 
     def _draws(self, k: int, key: str, seed: int, epoch: int) -> np.random.Generator | None:

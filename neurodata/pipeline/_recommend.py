@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numcodecs.zstd import Zstd
-from numpy.typing import NDArray
 
 from neurodata.datasets import Located
 from neurodata.errors import RecipeError
@@ -16,6 +13,7 @@ from neurodata.pipeline._execute import ShardEncoder
 from neurodata.pipeline._plan import Plan, ShardTask, layout_of, make_plan
 from neurodata.progress import Progress, silent
 from neurodata.recipe import SPARSE_DTYPES, LayoutName, Recipe, ViewStep
+from neurodata.store import packed_size
 
 N_SAMPLES = 24
 
@@ -83,10 +81,6 @@ def _sizes(recipe: Recipe, plan: Plan) -> tuple[int, float, float, float]:
     plain = packed = n_numbers = n_filled = 0
     for sample in ShardEncoder(task).samples():
         for piece in layout.pieces(sample.signal, sample.row.key):
-            plain, packed = plain + piece.nbytes, packed + _packed(piece)
+            plain, packed = plain + piece.nbytes, packed + packed_size(piece)
             n_numbers, n_filled = n_numbers + piece.size, n_filled + int(np.count_nonzero(piece))
     return len(refs), plain / len(refs), packed / len(refs), n_filled / max(1, n_numbers)
-
-
-def _packed(array: NDArray[Any]) -> int:
-    return len(Zstd(1).encode(np.ascontiguousarray(array).reshape(-1).view(np.uint8))) if array.size else 0

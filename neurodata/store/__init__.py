@@ -15,6 +15,7 @@ from neurodata.store._records import SampleRow as SampleRow
 from neurodata.store._records import SchemeIndex as SchemeIndex
 from neurodata.store._records import StoreHead as StoreHead
 from neurodata.store._shard import Verify as Verify
+from neurodata.store._shard import packed_size as packed_size
 from neurodata.store._table import SampleTable as SampleTable
 from neurodata.store._table import Texts as Texts
 from neurodata.store._verify import Verification as Verification

@@ -18,7 +18,7 @@ from neurodata.errors import NeurodataError, StorageError, StoreError
 from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec
 from neurodata.storage import Location, ShardCache, locate, open_access, read_bytes, stage_folder
-from neurodata.store._layout import MANIFEST, ZARR, DenseLayout, EventsLayout, Layout
+from neurodata.store._layout import MANIFEST, ZARR, DenseLayout, EventsLayout, Layout, SparseLayout
 from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
 from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, ShardFile, Verify, as_bytes
@@ -179,6 +179,19 @@ class StoreReader:
         p = p.astype(np.bool_) if layout.sensor.polarities == 2 else np.ones(len(p), np.bool_)
         t = since_first + self.table.start_us[index]
         return EventArray(t, x.astype(np.uint16), y.astype(np.uint16), p, layout.sensor)
+
+    def read_code(self, index: int) -> NDArray[np.uint8]:
+        """The sparse code of one sample: an array that this thread's next read writes over.
+
+        Raises
+        ------
+        StoreError
+            As for `read_into`, and for a store of another layout.
+        """
+        if not isinstance(self.head.layout, SparseLayout):
+            raise StoreError(f"{self.path}: its layout is {self.head.layout.kind}; only a sparse one has codes")
+        self._check_index(index)
+        return self._read_column(index, 0)
 
     def read_items(self, index: int, name: str) -> NDArray[Any]:
         """Times "t" or addresses "address" as stored: an array that this thread's next read writes over.

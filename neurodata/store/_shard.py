@@ -302,6 +302,11 @@ class ShardFile:
         return DamageError(f"{self._file.path}: {found}")
 
 
+def packed_size(array: NDArray[Any]) -> int:
+    """Bytes of an array as one zstd frame of level 1, the default of a store."""
+    return len(Zstd(1).encode(as_bytes(np.ascontiguousarray(array)))) if array.size else 0
+
+
 def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     """The bytes of a C-contiguous array, without a copy."""
     return array.reshape(-1).view(np.uint8)
