@@ -112,19 +112,27 @@ def draw_surfaces(
     if surfaces.shape[1] == 1:
         channel = np.uint64(0)
     zero_us = np.float64(LINEAR_TAUS * tau_us)
-    value, kept, lost = 0.0, 1.0, 0.0
+    soon_us = np.uint64(len(growth))
+    kept, lost = 1.0, 0.0
     first = 0
     for k in range(len(ends)):
-        for i in range(first, counts[k]):
-            age_us = np.float64(ends[k] - t[i])
-            later_us = t[i] - t[i - 1] if i > first and i % RESTART != 0 else len(growth)
-            if is_linear:
-                value = max(1.0 - age_us / zero_us, 0.0)
-            elif later_us < len(growth) and value > SMALLEST:
-                value *= growth[later_us]
-            else:
-                value = exp(-age_us / tau_us)
-            levels[channel * np.uint64(p[i]) + row * np.uint64(y[i]) + np.uint64(x[i])] = value
+        # Columns cut to the window and unsigned indices: Numba need not look for negative ones.
+        window = slice(first, counts[k])
+        times, rows, columns, on = t[window], y[window], x[window], p[window]
+        value, before_us = 0.0, ends[k]  # a window begins with an exponential
+        if is_linear:
+            for i in range(len(on)):
+                pixel = channel * np.uint64(on[i]) + row * np.uint64(rows[i]) + np.uint64(columns[i])
+                levels[pixel] = max(1.0 - np.float64(ends[k] - times[i]) / zero_us, 0.0)
+        else:
+            for i in range(len(on)):
+                pixel = channel * np.uint64(on[i]) + row * np.uint64(rows[i]) + np.uint64(columns[i])
+                later_us = np.uint64(times[i] - before_us)
+                if later_us < soon_us and value > SMALLEST and (first + i) % RESTART != 0:
+                    value *= growth[later_us]
+                else:
+                    value = exp(-np.float64(ends[k] - times[i]) / tau_us)
+                levels[pixel], before_us = value, times[i]
         first = counts[k]
         elapsed_us = np.float64(ends[min(k + 1, len(ends) - 1)] - ends[k])
         if is_linear:
