@@ -1,128 +1,279 @@
+"""The learnable event spike tensor: its definition, the fixed encoding, gradients, and its start."""
+
 from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.func import functional_call
 
+import neurodata
+from neurodata import registry
 from neurodata.encodings.est import EventSpikeTensor, reference
-from neurodata.errors import SignalError
+from neurodata.errors import RecipeError
 from neurodata.models import EventBatch, LearnableEventSpikeTensor
-from neurodata.models._est import LearnedKernel, trilinear
+from neurodata.models._est import fit_trilinear, normalised_times, trilinear
 from neurodata.signals import EventArray, Sensor
-from tests.strategies import event_arrays
+from tests.strategies import event_arrays, sensors
+
+torch.set_num_threads(1)
+
+sizes = st.sampled_from([2, 3, 9])
 
 
-class Trilinear(nn.Module):
-    """The kernel that is not learned."""
-
-    def __init__(self, T: int) -> None:
-        super().__init__()
-        self.T = T
-
-    def forward(self, u: Tensor) -> Tensor:
-        return trilinear(u, self.T)
+@st.composite
+def batches(draw: st.DrawFn, sensor: Sensor | None = None) -> list[EventArray]:
+    one_sensor = sensor or draw(sensors)
+    return draw(st.lists(event_arrays(one_sensor, max_events=30), min_size=1, max_size=3))
 
 
-SENSOR = Sensor(6, 5)
+@cache
+def fitted(T: int) -> LearnableEventSpikeTensor:
+    return LearnableEventSpikeTensor(T).double()
 
 
-def some_events(n: int, sensor: Sensor = SENSOR, seed: int = 0) -> EventArray:
-    rng = np.random.default_rng(seed)
-    x, y = (rng.integers(0, size, n).astype(np.uint16) for size in (sensor.width, sensor.height))
-    return EventArray(np.sort(rng.integers(0, 1000, n)), x, y, rng.integers(0, 2, n).astype(bool), sensor)
+@cache
+def exact(T: int) -> LearnableEventSpikeTensor:
+    """The layer with weights, found by hand, that make its kernel the trilinear one.
+
+    relu(u) = (leaky(u) + 0.1 leaky(-u)) / 0.99, and with h = 1 / (T - 1),
+    trilinear(u) = (relu(u + h) - 2 relu(u) + relu(u - h)) / h.
+    """
+    layer = deepcopy(fitted(T))
+    first, _, second, _, third = layer.kernel
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    h = 1 / (T - 1)
+    with torch.no_grad():
+        for pair, (shift, share) in enumerate([(h, 1), (0, -2), (-h, 1)]):
+            first.weight[2 * pair : 2 * pair + 2, 0] = torch.tensor([1.0, -1.0])
+            first.bias[2 * pair : 2 * pair + 2] = torch.tensor([shift, -shift])
+            second.weight[0, 2 * pair : 2 * pair + 2] = share / h / 0.99 * torch.tensor([1, 0.1], dtype=torch.float64)
+        third.weight[0, 0] = 1
+    return layer
 
 
-def in_double(batch: EventBatch) -> EventBatch:
-    return EventBatch(batch.s.double(), batch.place, batch.sample, batch.n_samples, batch.sensor)
+def stacked(encodings: Sequence[np.ndarray]) -> Tensor:
+    """Fixed encodings [T, C, H, W] in the order of channels of the layer: [B, C * T, H, W]."""
+    return torch.from_numpy(np.stack(encodings)).double().transpose(1, 2).flatten(1, 2)
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(event_arrays(Sensor(4, 3)), min_size=1, max_size=4), st.integers(2, 6))
+def events_of(t: list[int], p: list[int], sensor: Sensor | None = None) -> EventArray:
+    zeros = np.zeros(len(t), np.uint16)
+    return EventArray(np.array(t, np.int64), zeros, zeros, np.array(p, np.bool_), sensor or Sensor(1, 1))
+
+
+def test_it_is_no_model_that_could_be_trained_on_a_store() -> None:
+    assert "est" not in registry.models
+
+
+@given(samples=batches(), T=sizes)
 def test_with_the_trilinear_kernel_it_is_the_fixed_encoding(samples: list[EventArray], T: int) -> None:
-    tensors = LearnableEventSpikeTensor(T, Trilinear(T))(EventBatch.from_events(samples)).numpy()
-    assert tensors.shape == (len(samples), T, 2, 3, 4)
-    for tensor, events in zip(tensors, samples, strict=True):
-        np.testing.assert_allclose(tensor, EventSpikeTensor(T)(events), atol=1e-5 * max(1, len(events)))
-        np.testing.assert_allclose(tensor, reference(events, T), atol=1e-5 * max(1, len(events)))
+    tensor = exact(T)(EventBatch.of(samples))
+    definition = stacked([reference(events, T) for events in samples])
+    torch.testing.assert_close(tensor, definition, rtol=0, atol=1e-12)
+    encoded = stacked([EventSpikeTensor(T)(events) for events in samples])
+    torch.testing.assert_close(tensor, encoded, rtol=60 / 2**24, atol=1e-7)
 
 
-@pytest.mark.parametrize("T", [2, 5, 9])
-def test_it_starts_from_the_trilinear_kernel(T: int) -> None:
-    u = torch.linspace(-1, 1, 777)
-    error = (LearnedKernel(T)(u) - trilinear(u, T)).abs()
-    assert error.max() < 0.1
-    assert error.mean() < 0.01
+@given(samples=batches(), T=sizes)
+def test_it_equals_the_definition_event_by_event(samples: list[EventArray], T: int) -> None:
+    """With a kernel that is not the trilinear one, nor symmetric."""
+    layer = unlike_trilinear(T)
+    batch = EventBatch.of(samples)
+    s = normalised_times(batch)
+    expected = torch.zeros(len(samples), batch.sensor.polarities * T, batch.sensor.height, batch.sensor.width).double()
+    for i in range(len(batch)):
+        for n in range(T):
+            value = s[i] * layer.kernel((s[i] - n / (T - 1)).view(1, 1)).item()
+            expected[batch.sample[i], int(batch.p[i]) * T + n, batch.y[i], batch.x[i]] += value
+    torch.testing.assert_close(layer(batch), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_equal_seeds_give_equal_kernels_and_leave_torchs_generator_alone() -> None:
-    torch.manual_seed(3)
-    before = torch.get_rng_state()
-    one, other, third = LearnedKernel(5, seed=1), LearnedKernel(5, seed=1), LearnedKernel(5, seed=2)
-    assert torch.equal(torch.get_rng_state(), before)
-    weights = [torch.cat([weight.flatten() for weight in kernel.parameters()]) for kernel in (one, other, third)]
-    assert torch.equal(weights[0], weights[1])
-    assert not torch.equal(weights[0], weights[2])
+@cache
+def unlike_trilinear(T: int) -> LearnableEventSpikeTensor:
+    layer = deepcopy(fitted(T))
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=rng))
+    return layer
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
-    layer = LearnableEventSpikeTensor(3).double()
-    batch = in_double(EventBatch.from_events([some_events(5), some_events(0), some_events(1)]))
+@pytest.mark.parametrize(
+    ("t_us", "expected"),
+    [
+        ([0, 10, 40], [0.125, 0.125, 1]),  # s = 0, 1/4, 1; points at 0, 1/2, 1
+        ([3], [0, 0, 0]),  # no duration: s = 0
+        ([3, 3], [0, 0, 0]),
+        ([], [0, 0, 0]),
+        ([-(2**62), 2**62 - 1], [0, 0, 1]),  # the longest recording
+    ],
+)
+def test_tensors_by_hand(t_us: list[int], expected: list[float]) -> None:
+    neighbour = events_of([0, 7], [0, 0])  # another clock in the same batch changes nothing
+    tensor = exact(3)(EventBatch.of([neighbour, events_of(t_us, [1] * len(t_us))]))
+    torch.testing.assert_close(tensor[1].flatten(), torch.tensor([0, 0, 0, *expected], dtype=torch.float64))
+    torch.testing.assert_close(tensor[0].flatten(), torch.tensor([0, 0, 1, 0, 0, 0], dtype=torch.float64))
+
+
+def test_a_sensor_of_one_polarity_has_one_channel() -> None:
+    batch = EventBatch.of([events_of([0, 4, 4], [0, 0, 1], Sensor(1, 1, polarities=1))])
+    torch.testing.assert_close(exact(2)(batch).flatten(), torch.tensor([0, 2], dtype=torch.float64))
+
+
+def test_a_batch_of_empty_samples_gives_zeros_and_zero_gradients() -> None:
+    layer = deepcopy(fitted(2)).float()
+    tensor = layer(EventBatch.of([EventArray.empty(Sensor(3, 2))] * 2))
+    assert torch.equal(tensor, torch.zeros(2, 4, 2, 3))
+    tensor.sum().backward()
+    assert all(not parameter.grad.any() for parameter in layer.parameters())
+
+
+@given(samples=batches(Sensor(6, 5)), T=sizes, right=st.integers(0, 3), down=st.integers(0, 3))
+def test_moved_events_move_the_tensor(samples: list[EventArray], T: int, right: int, down: int) -> None:
+    larger = Sensor(9, 8)
+    still = EventBatch.of([EventArray(e.t, e.x, e.y, e.p, larger) for e in samples])
+    moved = replace(still, x=still.x + right, y=still.y + down)
+    expected = fitted(T)(still).roll((down, right), (2, 3))
+    assert torch.equal(fitted(T)(moved), expected)
+
+
+@given(samples=batches(), T=sizes, seed=st.integers(0, 2**32 - 1))
+def test_the_order_of_events_does_not_matter(samples: list[EventArray], T: int, seed: int) -> None:
+    batch = EventBatch.of(samples)
+    order = torch.randperm(len(batch), generator=torch.Generator().manual_seed(seed))
+    shuffled = replace(batch, **{name: getattr(batch, name)[order] for name in ("t", "x", "y", "p", "sample")})
+    torch.testing.assert_close(fitted(T)(shuffled), fitted(T)(batch), rtol=1e-12, atol=1e-12)
+
+
+@given(samples=batches(), T=sizes)
+def test_a_sample_does_not_see_its_batch(samples: list[EventArray], T: int) -> None:
+    alone = torch.cat([fitted(T)(EventBatch.of([events])) for events in samples])
+    torch.testing.assert_close(fitted(T)(EventBatch.of(samples)), alone, rtol=1e-12, atol=1e-12)
+
+
+@given(samples=batches(), T=sizes, offset_us=st.integers(-(2**40), 2**40))
+def test_the_clock_offset_does_not_matter(samples: list[EventArray], T: int, offset_us: int) -> None:
+    batch = EventBatch.of(samples)
+    assert torch.equal(fitted(T)(replace(batch, t=batch.t + offset_us)), fitted(T)(batch))
+
+
+def test_gradients_of_the_kernel_are_those_of_finite_differences() -> None:
+    layer = deepcopy(fitted(3))
+    rng = np.random.default_rng(0)
+    sensor = Sensor(2, 1)
+    x = rng.integers(0, 2, 6).astype(np.uint16)
+    events = EventArray(np.arange(6) ** 2, x, np.zeros_like(x), rng.random(6) < 0.5, sensor)
+    batch = EventBatch.of([events, EventArray.empty(sensor), events[2:4]])
     names, weights = zip(*layer.named_parameters(), strict=True)
 
-    def output(*changed: Tensor) -> Tensor:
-        result = torch.func.functional_call(layer, dict(zip(names, changed, strict=True)), (batch,))
-        assert isinstance(result, Tensor)
-        return result
+    def tensor(*values: Tensor) -> Tensor:
+        return functional_call(layer, dict(zip(names, values, strict=True)), (batch,))
 
-    # Kinks of the leaky ReLU are met with probability zero.
-    assert torch.autograd.gradcheck(output, tuple(weight.detach().requires_grad_() for weight in weights), eps=1e-7)
+    assert torch.autograd.gradcheck(tensor, weights)
 
 
-def test_training_moves_the_kernel_towards_what_is_asked_for() -> None:
+def test_the_kernel_learns_with_what_stands_behind_it() -> None:
+    """To count events instead of weighing them by time, at the points nearest to them."""
     torch.manual_seed(0)
-    layer = LearnableEventSpikeTensor(4)
-    batch = EventBatch.from_events([some_events(200, seed=k) for k in range(4)])
-    wanted = 2 * LearnableEventSpikeTensor(4, Trilinear(4))(batch)
-    optimiser = torch.optim.Adam(layer.parameters(), lr=1e-2)
+    layer = LearnableEventSpikeTensor(3)
+    rng = np.random.default_rng(0)
+    zeros = np.zeros(200, np.uint16)
+    batch = EventBatch.of([EventArray(np.sort(rng.integers(0, 999, 200)), zeros, zeros, zeros > 0, Sensor(1))] * 2)
+    wanted = torch.tensor([50.0, 100.0, 50.0])
+    optimizer = torch.optim.Adam(layer.parameters(), 1e-2)
     losses = []
     for _ in range(60):
-        optimiser.zero_grad()
-        loss = torch.mean((layer(batch) - wanted) ** 2)
+        optimizer.zero_grad()
+        loss = (layer(batch)[:, :3].flatten(1) - wanted).square().mean()
         loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
-    assert losses[-1] < losses[0] / 10
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] > 500
+    assert losses[-1] < losses[0] / 100
 
 
-def test_the_order_of_events_and_the_place_on_the_sensor_do_not_matter() -> None:
-    layer = LearnableEventSpikeTensor(5)
-    events = some_events(60, Sensor(5, 5))
-    batch = EventBatch.from_events([events])
-    shuffled = torch.randperm(60, generator=torch.Generator().manual_seed(0))
-    mixed = EventBatch(batch.s[shuffled], batch.place[shuffled], batch.sample[shuffled], 1, batch.sensor)
-    torch.testing.assert_close(layer(mixed), layer(batch))
-    wide = Sensor(7, 6)
-    here, there = (EventArray(events.t, events.x + d, events.y + d, events.p, wide) for d in (0, 1))
-    one, other = layer(EventBatch.from_events([here, there]))
-    torch.testing.assert_close(other[..., 1:, 1:], one[..., :-1, :-1])
+@pytest.mark.parametrize("T", [2, 9, 32])
+def test_the_kernel_starts_within_2_hundredths_of_the_trilinear_one(T: int) -> None:
+    offsets = torch.linspace(-1, 1, 9001).unsqueeze(1)  # a grid that the fit does not know
+    error = (fit_trilinear(T, seed=3)(offsets) - trilinear(offsets, T)).abs().max()
+    assert error < 0.02
 
 
-def test_corners_are_zeros_or_one_event() -> None:
-    layer = LearnableEventSpikeTensor(3, Trilinear(3))
-    one_polarity = Sensor(4, 1, 1)
-    still = EventArray(np.full(3, 7), *np.zeros((2, 3), np.uint16), np.ones(3, bool), one_polarity)
-    tensors = layer(EventBatch.from_events([EventArray.empty(one_polarity), still]))
-    assert tensors.shape == (2, 3, 1, 1, 4)
-    assert not tensors.any()  # no duration: s = 0
+def test_the_trilinear_kernel_by_hand() -> None:
+    offsets = torch.tensor([-1, -0.25, -0.125, 0, 0.0625, 0.25, 0.5])
+    assert trilinear(offsets, 5).tolist() == [0, 0, 0.5, 1, 0.75, 0, 0]
 
 
-def test_samples_of_two_sensors_are_refused() -> None:
-    with pytest.raises(SignalError, match="found 4x4x2, 6x5x2"):
-        EventBatch.from_events([some_events(2), some_events(2, Sensor(4, 4))])
-    with pytest.raises(SignalError, match="no samples"):
-        EventBatch.from_events([])
-    with pytest.raises(SignalError, match="T is 1"):
-        LearnableEventSpikeTensor(1)
+def test_the_start_follows_from_the_seed_and_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(5)
+    undisturbed = torch.rand(3)
+    torch.manual_seed(5)
+    with torch.no_grad():  # as some build their networks
+        one, same, other = (LearnableEventSpikeTensor(2, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.rand(3), undisturbed)
+    states = [layer.state_dict() for layer in (one, same, other)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not torch.equal(states[0]["kernel.0.weight"], states[2]["kernel.0.weight"])
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in one.parameters())
+
+
+def test_the_kernel_has_the_layers_of_the_authors() -> None:
+    assert str(fitted(2)).splitlines() == [
+        "LearnableEventSpikeTensor(",
+        "  T=2",
+        "  (kernel): Sequential(",
+        "    (0): Linear(in_features=1, out_features=30, bias=True)",
+        "    (1): LeakyReLU(negative_slope=0.1)",
+        "    (2): Linear(in_features=30, out_features=30, bias=True)",
+        "    (3): LeakyReLU(negative_slope=0.1)",
+        "    (4): Linear(in_features=30, out_features=1, bias=True)",
+        "  )",
+        ")",
+    ]
+
+
+def test_autocast_does_not_coarsen_the_tensor() -> None:
+    layer = deepcopy(fitted(9)).float()
+    batch = EventBatch.of([events_of([0, 1, 3], [0, 1, 1])])
+    with torch.autocast("cpu", torch.bfloat16):
+        tensor = layer(batch)
+    torch.testing.assert_close(tensor, fitted(9)(batch).float(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_on_a_gpu_it_is_the_same() -> None:
+    rng = np.random.default_rng(0)
+    x, y = (rng.integers(0, 8, 5000).astype(np.uint16) for _ in range(2))
+    sensor = Sensor(8, 8)
+    events = EventArray(np.sort(rng.integers(0, 9999, 5000)), x, y, rng.random(5000) < 0.5, sensor)
+    batch = EventBatch.of([events, EventArray.empty(sensor), events[100:900]])
+    layer = deepcopy(fitted(9))
+    expected = layer(batch)
+    on_gpu = layer.to("cuda")(batch.to("cuda"))
+    assert on_gpu.is_cuda
+    torch.testing.assert_close(on_gpu.cpu(), expected, rtol=1e-10, atol=1e-10)
+    on_gpu.sum().backward()
+
+
+@pytest.mark.parametrize("T", [1, 0, -3])
+def test_less_than_two_points_are_refused(T: int) -> None:
+    with pytest.raises(RecipeError, match=f"learnable est: T is {T}; expected at least 2"):
+        LearnableEventSpikeTensor(T)
+
+
+def test_a_real_recording_gives_the_fixed_encoding(recordings: Path) -> None:
+    events = neurodata.read(recordings / "event" / "nmnist_bin" / "sample_nmnist.bin")
+    assert isinstance(events, EventArray)
+    tensor = exact(9)(EventBatch.of([events]))
+    torch.testing.assert_close(tensor, stacked([reference(events, 9)]), rtol=0, atol=1e-10)
