@@ -11,21 +11,20 @@ from .console import print_json
 from .describe import describe_file
 from .options import FormatOption, ItemOption, JsonOption, SensorOption, parse_sensor
 from .prepare import store_facts
+from .steps import step_facts, step_kind
 
 if TYPE_CHECKING:
     from neurodata.datasets import Dataset
 
 
 def info(
-    target: Annotated[
-        str, typer.Argument(help="A dataset, folder:DIR, a file (recording, sound, clip ...) or a store.")
-    ],
+    target: Annotated[str, typer.Argument(help="A dataset, folder:DIR, a file (sound, clip ...), a store, or a step.")],
     format: FormatOption = None,
     sensor: SensorOption = None,
     item: ItemOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Describe a dataset, a file of any readable format, or a store.
+    """Describe a dataset, a file of any readable format, a store, or an encoding, transform or augmentation.
 
     Of a recording: how many events and when, whether they are in order and on the sensor, their rate over time and
     where they are. Of a file of many samples: how many of which class; --item looks at one.
@@ -37,6 +36,8 @@ def info(
     neurodata info DvsGesture/user01_led.aedat
 
     neurodata info folder:recordings
+
+    neurodata info voxel_grid    # its parameters, and how a recipe says it
 
     neurodata info cache/stores/dvs-gesture/dvs-gesture-0123456789ab --json
     """
@@ -51,13 +52,17 @@ def info(
         facts = _dataset_facts(target)
     elif is_dataset(target):
         facts = _folder_facts(find_dataset(target, format=format, sensor=parse_sensor(sensor)))
+    elif (kind := step_kind(target)) and not path.exists():
+        facts = step_facts(target, kind)
     elif is_folder(path):
         facts = _store_facts(path)
     elif is_file(path):
         facts, pictures = describe_file(path, format, parse_sensor(sensor), item)
     else:
         known = ", ".join(registry.datasets)
-        raise SourceNotFoundError(f"{target}: no such file or folder, nor a dataset ({known})")
+        raise SourceNotFoundError(
+            f"{target}: no such file or folder, nor a dataset ({known}), encoding, transform or augmentation"
+        )
     if json:
         print_json(facts)
     else:

@@ -80,6 +80,24 @@ LayoutOption = Annotated[
         rich_help_panel=RECIPE_PANEL,
     ),
 ]
+
+
+def _complete_encoding(incomplete: str) -> list[str]:
+    from neurodata import registry
+
+    return [name for name in registry.encodings.names() if name.startswith(incomplete)]
+
+
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="An encoding in place of the recipe's, such as voxel_grid; `neurodata info NAME` tells its parameters.",
+        autocompletion=_complete_encoding,
+        rich_help_panel=RECIPE_PANEL,
+    ),
+]
 SourceOption = Annotated[
     Path | None,
     typer.Option("--source", metavar="DIR", help="Use the files in this folder.", rich_help_panel=SOURCE_PANEL),
@@ -166,6 +184,7 @@ def recipe_of(
     split_by: SplitBy | None,
     settings: list[str] | None,
     layout: Layout | None = None,
+    encoding: str | None = None,
 ) -> Recipe:
     """The recipe that the options describe."""
     from neurodata.recipe import load_recipe
@@ -176,6 +195,7 @@ def recipe_of(
         T=T,
         split_by=split_by and split_by.value,
         layout=layout and layout.value,
+        encoding=encoding,
         overrides=parse_settings(settings),
     )
 
@@ -205,6 +225,7 @@ class Prepared:
     format: str | None = None
     sensor: str | None = None
     layout: Layout | None = None
+    encoding: str | None = None
 
     def split(self, split: str, *, val: str | None = None, fold: tuple[int, int] | None = None) -> Split:
         """A split of the store."""
@@ -223,6 +244,7 @@ class Prepared:
             twin=self.twin,
             cache=self.cache,
             layout=self.layout and self.layout.value,
+            encoding=self.encoding,
             split=split,
             scheme=None,
             classes=None,

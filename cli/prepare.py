@@ -11,6 +11,7 @@ from .console import human_bytes, note, print_json, progress_bars
 from .options import (
     CacheOption,
     DatasetName,
+    EncodingOption,
     FormatOption,
     JsonOption,
     LabelsOption,
@@ -43,6 +44,7 @@ def prepare(
     split_by: SplitByOption = None,
     settings: Settings = None,
     recipe: RecipeOption = None,
+    encoding: EncodingOption = None,
     layout: LayoutOption = None,
     source: SourceOption = None,
     labels: LabelsOption = None,
@@ -83,9 +85,9 @@ def prepare(
     if layout is Layout.AUTO:
         if not dry_run:
             raise typer.BadParameter("--layout auto measures and recommends: add --dry-run, then name a layout")
-        _print_layouts(recipe_of(found, recipe, T, split_by, settings, Layout.DENSE), request, cache, json)
+        _print_layouts(recipe_of(found, recipe, T, split_by, settings, Layout.DENSE, encoding), request, cache, json)
         return
-    chosen = recipe_of(found, recipe, T, split_by, settings, layout)
+    chosen = recipe_of(found, recipe, T, split_by, settings, layout, encoding)
     if dry_run:
         _print_preview(preview(chosen, request, cache), json)
         return
@@ -185,6 +187,11 @@ def _summary(store: StoreReader, reused: bool) -> str:
         f"{counts.read:,} events read, {counts.encoded:,} encoded, {sum(counts.dropped.values()):,} dropped"
     ]
     lines += [f"  dropped: {count:,} {reason}" for reason, count in counts.dropped.items()]
+    n_read, n_dropped = counts.read, sum(counts.dropped.values())
+    if n_read and n_dropped > n_read / 10:
+        lines.append(
+            f"  CAUTION: {n_dropped / n_read:.0%} of the events are in no sample: is that what the recipe is for?"
+        )
     lines += [f"  noticed: {count:,} {finding}" for finding, count in counts.notes.items()]
     if store.head.source_kind == "twin":
         lines.append("  twin: generated look-alike data; results on it say nothing about the real dataset")

@@ -10,6 +10,7 @@ import typer
 from .console import note, print_json, progress_bars
 from .options import (
     CacheOption,
+    EncodingOption,
     FormatOption,
     JsonOption,
     LabelsOption,
@@ -57,6 +58,7 @@ def train(
     split_by: SplitByOption = None,
     settings: Settings = None,
     recipe: RecipeOption = None,
+    encoding: EncodingOption = None,
     layout: LayoutOption = None,
     source: SourceOption = None,
     labels: LabelsOption = None,
@@ -85,7 +87,21 @@ def train(
     from neurodata.train import TrainOptions, fit
 
     prepared = Prepared(
-        target, T, split_by, settings, recipe, source, twin, twin_size, partial, cache, labels, format, sensor, layout
+        target,
+        T,
+        split_by,
+        settings,
+        recipe,
+        source,
+        twin,
+        twin_size,
+        partial,
+        cache,
+        labels,
+        format,
+        sensor,
+        layout,
+        encoding,
     )
     folds = _parse_fold(fold)
     splits = {name: prepared.split(name, val=val, fold=folds) for name in ("train", "test")}

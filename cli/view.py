@@ -10,6 +10,7 @@ import typer
 from .console import note
 from .options import (
     CacheOption,
+    EncodingOption,
     FormatOption,
     LabelsOption,
     LayoutOption,
@@ -49,6 +50,7 @@ def view(
     split_by: SplitByOption = None,
     settings: Settings = None,
     recipe: RecipeOption = None,
+    encoding: EncodingOption = None,
     layout: LayoutOption = None,
     source: SourceOption = None,
     labels: LabelsOption = None,
@@ -90,13 +92,14 @@ def view(
             format,
             sensor,
             layout,
+            encoding,
         )
         chosen = prepared.split(split)
         if not 0 <= index < len(chosen):
             raise typer.BadParameter(f"--index {index}: the split has samples 0 to {len(chosen) - 1}")
         sample = chosen.sample(index)
         frames, name = sample.frames, f"{split}-{index}"
-        title = f"{chosen.classes[sample.target]}   {sample.key}   {int(frames.sum()):,} events"
+        title = f"{chosen.classes[sample.target]}   {sample.key}   {sample.meta['n_events']:,} events"
     out = out or Path(f"{name}.png")
     save_sample(frames, out, title)
     note(title)

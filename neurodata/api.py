@@ -32,6 +32,7 @@ def prepare(
     workers: int | None = None,
     executor: Executor | None = None,
     *,
+    encoding: str | None = None,
     labels: str | Path | None = None,
     format: str | None = None,
     sensor: Sensor | None = None,
@@ -58,7 +59,9 @@ def prepare(
     twin
         Use generated look-alike data of `twin_size` samples, drawn from `twin_seed`.
     layout
-        How samples are stored; the recipe's when None.
+        How samples are stored, "dense", "sparse" or "events"; the recipe's when None.
+    encoding
+        Takes the place of the recipe's encoding: "voxel_grid"; its parameters are `T` and step_overrides.
     cache
         Root of downloads and stores; $NEURODATA_CACHE, a checkout's `cache/` or the user's cache when None.
     workers
@@ -99,7 +102,7 @@ def prepare(
 
     chosen = find_dataset(dataset, labels=labels, format=format, sensor=sensor)
     prepared = prepare_recipe(
-        load_recipe(chosen, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides),
+        load_recipe(chosen, recipe, T=T, split_by=split_by, layout=layout, encoding=encoding, overrides=step_overrides),
         source_request(chosen, source, twin, twin_size, twin_seed),
         cache,
         make_executor=make_executor,
@@ -125,6 +128,7 @@ def load(
     classes: Sequence[str | int] | None = None,
     val: str | None = None,
     fold: tuple[int, int] | None = None,
+    encoding: str | None = None,
     labels: str | Path | None = None,
     format: str | None = None,
     sensor: Sensor | None = None,
@@ -138,7 +142,8 @@ def load(
 
     Parameters
     ----------
-    dataset, T, split_by, recipe, source, twin, layout, cache, labels, format, sensor, twin_size, step_overrides
+    dataset, T, split_by, recipe, source, twin, layout, cache, encoding, labels, format, sensor, twin_size, \
+    step_overrides
         As for `prepare`. Without `source`, the store of the published files, or the only other one.
     split
         "train", "validation" or "test".
@@ -167,11 +172,15 @@ def load(
         When no store fits (the message is the command that prepares it), or several do (it lists them).
     """
     found = find_dataset(dataset, labels=labels, format=format, sensor=sensor)
-    chosen = load_recipe(found, recipe, T=T, split_by=split_by, layout=layout, overrides=step_overrides)
+    chosen = load_recipe(
+        found, recipe, T=T, split_by=split_by, layout=layout, encoding=encoding, overrides=step_overrides
+    )
     stores = find_stores(chosen, search_roots(cache))
     if layout is None and not stores.stores:
         # Frames of any kind are made of a store of events, where there is one.
-        of_events = load_recipe(found, recipe, T=T, split_by=split_by, layout="events", overrides=step_overrides)
+        of_events = load_recipe(
+            found, recipe, T=T, split_by=split_by, layout="events", encoding=encoding, overrides=step_overrides
+        )
         if (found_events := find_stores(of_events, search_roots(cache))).stores:
             chosen, stores = of_events, found_events
     request = source_request(found, source, twin, twin_size)
@@ -179,6 +188,7 @@ def load(
         "T": T,
         "split-by": split_by,
         "layout": layout,
+        "encoding": encoding,
         "recipe": recipe,
         "source": source,
         "labels": labels,

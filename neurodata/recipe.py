@@ -8,6 +8,7 @@ reading any data.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,22 +38,31 @@ Compression = Literal["none", "zstd"]
 # Types of counts that a sparse layout holds.
 SPARSE_DTYPES = ("bool", "uint8", "uint16", "uint32")
 # The partitions that a step at load is for; "test" is validation as well.
-Only = Literal["train", "test"]
+Only = Literal["train", "test", "all"]
+# What a recipe says of a step besides its parameters.
+STEP_KEYS = ("name", "frozen", "when", "only")
 # What a caller changes in a recipe: {"event_frame": {"T": 8}}.
 Overrides: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class ViewStep:
-    """A step that is done when samples are loaded, for all partitions or `only` one."""
+    """A step that is done when samples are loaded, for all partitions or `only` one.
+
+    Random steps are for training alone, unless `only` says "all": results on test samples would not be theirs.
+    """
 
     name: str
     step: Step
     only: Only | None = None
 
+    def __post_init__(self) -> None:
+        if self.only is None:
+            object.__setattr__(self, "only", "train" if self.step.stochastic else "all")
+
     def applies(self, partition: str) -> bool:
         """Whether it is done to samples of this partition."""
-        return self.only is None or (self.only == "train") == (partition == "train")
+        return self.only == "all" or (self.only == "train") == (partition == "train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +117,7 @@ class Recipe:
         kind: type = self.dataset.gives
         for name, step in self._all_steps():
             if step.takes is not kind:
-                raise RecipeError(
-                    f"{self.name}: step {name} takes {step.takes.__name__}, but what comes before gives {kind.__name__}"
-                )
+                raise RecipeError(f"{self.name}: {_does_not_follow(name, step, kind)}")
             kind = step.gives
         self._check_labels()
         if kind is not np.ndarray:
@@ -141,7 +149,7 @@ class Recipe:
         """
         name = self._all_steps()[-1][0]
         spec = self.encoding.spec(_sensor_after((step for _, step in self._all_steps()), self.dataset.sensor))
-        if spec.has_variable_steps and (self.layout == "dense" or spec.axes[0] != "time"):
+        if spec.has_variable_steps and self.layout != "events" and (self.layout == "dense" or spec.axes[0] != "time"):
             if spec.axes[0] == "time":
                 what, way_out = "steps as a sample is long", "state T as well, or choose layout sparse or events"
             else:
@@ -228,11 +236,13 @@ def load_recipe(
     T: int | None = None,
     split_by: str | None = None,
     layout: str | None = None,
+    encoding: str | None = None,
     overrides: Overrides | None = None,
 ) -> Recipe:
     """A recipe by name or path, by default the one named like the dataset, with some parameters changed.
 
-    `dataset` is one, or its name, such as "dvs-gesture" or "folder:DIR". `T` and `split_by` go to the steps that
+    `dataset` is one, or its name, such as "dvs-gesture" or "folder:DIR". `encoding` takes the place of the recipe's,
+    with its own defaults. `T` and `split_by` go to the steps that
     have a parameter of that name.
 
     Raises
@@ -251,6 +261,11 @@ def load_recipe(
     steps = table.get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, dict) and "name" in step for step in steps):
         raise RecipeError(f"{where}: expected at least one [[steps]] table with a name")
+    if encoding is not None:
+        if encoding not in registry.encodings:
+            near = difflib.get_close_matches(encoding, registry.encodings.names(), n=3) or registry.encodings.names()
+            raise RecipeError(f"no encoding {encoding!r}; there is {', '.join(near)}")
+        steps = table["steps"] = [*steps[:-1], {"name": encoding}]
     everywhere = {name: value for name, value in (("T", T), ("split_by", split_by)) if value is not None}
     for step, parameters in zip(steps, _changes(where, steps, everywhere, overrides or {}), strict=True):
         _change(where, step, parameters)
@@ -272,7 +287,10 @@ def _read(recipe: str | Path) -> tuple[str, str]:
     try:
         return str(recipe), Path(recipe).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise RecipeError(f"recipe {recipe}: neither a readable file nor one of {', '.join(recipe_names())}") from None
+        way_out = f"; to encode by {recipe}, say encoding (--encoding {recipe})" if recipe in registry.encodings else ""
+        raise RecipeError(
+            f"recipe {recipe}: neither a readable file nor one of {', '.join(recipe_names())}{way_out}"
+        ) from None
 
 
 def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
@@ -313,7 +331,7 @@ def _build_steps(
 ) -> tuple[tuple[tuple[str, Step], ...], tuple[ViewStep, ...]]:
     """The steps that are stored, and those that are done at load.
 
-    In a layout of events these are the encoding, what says `at = "load"` or `only`, random steps that are not frozen,
+    In a layout of events these are the encoding, what says `when = "load"` or `only`, random steps that are not frozen,
     and all that come after one of them.
     """
     stored: list[tuple[str, Step]] = []
@@ -322,7 +340,8 @@ def _build_steps(
         name = table["name"]
         entry = _view_step(where, table)
         step = entry.step
-        asks = _check(where, f"{name}.at", Literal["load"] | None, table.get("at")) == "load" or entry.only is not None
+        is_late = _check(where, f"{name}.when", Literal["load"] | None, table.get("when")) == "load"
+        asks = is_late or "only" in table
         is_frozen = _check(where, f"{name}.frozen", bool, table.get("frozen", False))
         is_free = step.stochastic and not is_frozen
         if layout != "events":
@@ -360,7 +379,7 @@ def parse_view_step(where: str, table: Mapping[str, Any]) -> ViewStep:
 
 def _view_step(where: str, table: Mapping[str, Any]) -> ViewStep:
     name = table["name"]
-    parameters = {key: value for key, value in table.items() if key not in ("frozen", "at", "only")}
+    parameters = {key: value for key, value in table.items() if key not in STEP_KEYS[1:]}
     step: Step = _construct(where, parameters, _step_class(where, name))
     return ViewStep(name, step, _check(where, f"{name}.only", Only | None, table.get("only")))
 
@@ -421,13 +440,20 @@ def _without_aliases(where: str, table: Mapping[str, Any], step_class: type) -> 
     return resolved
 
 
+def _does_not_follow(name: str, step: Step, kind: type) -> str:
+    """Why a step cannot come after one that gives this kind of signal."""
+    if kind is np.ndarray:
+        return f"{name} comes after an encoding: transforms come before it, and a recipe has one encoding"
+    return f"step {name} takes {step.takes.__name__}, but what comes before gives {kind.__name__}"
+
+
 def label_change(step: Step) -> str | None:
     """The change of the meaning of classes that a step makes and that labels are to follow."""
     return step.label_map if isinstance(step, EventTransform) and getattr(step, "labels", None) == "map" else None
 
 
 def _only(entry: ViewStep) -> dict[str, Any]:
-    return {} if entry.only is None else {"only": entry.only}
+    return {} if entry.only == "all" else {"only": entry.only}
 
 
 def _stated(step: Step) -> dict[str, Any]:
@@ -452,7 +478,8 @@ def _step_class(where: str, name: str) -> type:
             step_class: type = steps[name]
             return step_class
     known = [*registry.transforms.names(), *registry.encodings.names()]
-    raise RecipeError(f"{where}: no step {name!r}; there is {', '.join(known)}")
+    near = difflib.get_close_matches(str(name), known, n=3) or known
+    raise RecipeError(f"{where}: no step {name!r}; there is {', '.join(near)}")
 
 
 def _parameters(step_class: type) -> dict[str, Any]:

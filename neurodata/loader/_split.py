@@ -25,7 +25,7 @@ from neurodata.loader._shuffle import ShuffleArgument
 from neurodata.loader._source import FrameSource
 from neurodata.loader._view import View, make_view, random_seed
 from neurodata.recipe import ViewStep
-from neurodata.steps import ArraySpec
+from neurodata.steps import ArraySpec, Step
 from neurodata.store import StoreHead, StoreReader, Texts
 
 
@@ -202,14 +202,15 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         """The same split, for which `loader(augment="recipe")` means these."""
         return self._changed(augment=augment)
 
-    def with_view(self, steps: Sequence[ViewStep | Mapping[str, Any]]) -> Split:
+    def with_view(self, steps: Sequence[ViewStep | Step | Mapping[str, Any]]) -> Split:
         """The same split of a store of events, with frames made by these steps.
 
         Parameters
         ----------
         steps
             Transforms of events, random ones drawn anew in every epoch, and then one encoding; each as such or as a
-            table of a recipe: `[{"name": "drop_events", "p": 0.1, "only": "train"}, {"name": "event_frame", "T": 8}]`.
+            table of a recipe: `[{"name": "drop_events", "ratio": 0.1}, {"name": "event_frame", "T": 8}]`. Random ones
+            are left out of a split that is not for training, unless they say `"only": "all"`.
 
         Raises
         ------

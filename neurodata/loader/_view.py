@@ -16,7 +16,7 @@ from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import EncodingError, LoaderError
 from neurodata.recipe import ViewStep, label_change, parse_view_step
 from neurodata.signals import Sensor
-from neurodata.steps import ArraySpec, Encoding, EventTransform
+from neurodata.steps import ArraySpec, DenseEncoding, Encoding, EventTransform, Step
 from neurodata.store import StoreReader
 
 
@@ -136,7 +136,7 @@ class View:
         return generator(seed, epoch, f"step {k} of {key}") if self.steps[k].step.stochastic else None
 
 
-def make_view(steps: Sequence[ViewStep | Mapping[str, Any]], store: StoreReader, partition: str) -> View:
+def make_view(steps: Sequence[ViewStep | Step | Mapping[str, Any]], store: StoreReader, partition: str) -> View:
     """The view of a store's events that these steps make, for samples of a partition.
 
     Raises
@@ -147,7 +147,9 @@ def make_view(steps: Sequence[ViewStep | Mapping[str, Any]], store: StoreReader,
         When the steps are not transforms of events and then one encoding, or a parameter does not fit.
     """
     layout = store.require_events()
-    made = tuple(parse_view_step("view", step) if isinstance(step, Mapping) else step for step in steps)
+    if isinstance(steps, str | Mapping) or not isinstance(steps, Sequence):
+        raise LoaderError(f'view={steps!r}: expected a list of steps, such as [{{"name": "event_frame", "T": 8}}]')
+    made = tuple(map(_view_step, steps))
     name = store.head.dataset
     label_maps = registry.datasets[name].label_maps if name in registry.datasets else {}
     view = View(made, layout.sensor, label_maps).for_partition(partition)
@@ -164,6 +166,19 @@ def make_view(steps: Sequence[ViewStep | Mapping[str, Any]], store: StoreReader,
                 f'becomes of its classes: say labels = "keep" if they stay what they are'
             )
     return view
+
+
+def _view_step(step: ViewStep | Step | Mapping[str, Any]) -> ViewStep:
+    if isinstance(step, Mapping):
+        return parse_view_step("view", step)
+    if isinstance(step, ViewStep):
+        return step
+    if not isinstance(step, EventTransform | DenseEncoding):
+        raise LoaderError(
+            f'view: found {step!r}; expected a step or a table, such as {{"name": "event_frame", "T": 8}}'
+        )
+    # The name of a step is that of its file.
+    return ViewStep(type(step).__module__.rpartition(".")[2], step)
 
 
 def random_seed() -> int:

@@ -20,8 +20,17 @@ WIDEST_PX = 1200
 
 
 def paint(frames: NDArray[Any]) -> NDArray[np.uint8]:
-    """Colours of event counts: [T, C, H, W] to [T, H, W, 3]; the darkest is the 99th percentile of the counts."""
+    """Colours of frames: [T, C, H, W] to [T, H, W, 3]; the darkest is the 99th percentile of the numbers.
+
+    Of one channel, numbers below zero have the colour of OFF; of two, only how large they are is shown. A raster
+    [T, N] is one picture, with time to the right.
+    """
     counts = frames.astype(np.float64)  # [T, C, H, W]
+    if counts.ndim == 2:
+        counts = counts.T[np.newaxis, np.newaxis]
+    if counts.shape[1] == 1 and counts.min(initial=0) < 0:
+        counts = np.concatenate([np.maximum(-counts, 0), np.maximum(counts, 0)], axis=1)
+    counts = np.abs(counts)
     seen = counts[counts > 0]
     full = float(np.percentile(seen, 99)) if len(seen) else 1.0
     strength = np.sqrt(np.clip(counts / full, 0, 1))  # The root lifts single events out of the white.
@@ -33,7 +42,7 @@ def paint(frames: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def contact_sheet(frames: NDArray[Any], title: str) -> Image.Image:
-    """All T frames of one sample [T, C, H, W] in reading order, each with its step number, under a title."""
+    """All T frames of one sample, [T, C, H, W] or a raster [T, N], in reading order and numbered, under a title."""
     pictures = [_enlarge(picture) for picture in paint(frames)]
     width, height = pictures[0].size
     rows = -(-len(pictures) // max(1, WIDEST_PX // (width + GAP_PX)))
@@ -51,7 +60,7 @@ def contact_sheet(frames: NDArray[Any], title: str) -> Image.Image:
 
 
 def save_sample(frames: NDArray[Any], path: Path, title: str, frames_per_second: float = 8.0) -> None:
-    """Write a sample [T, C, H, W] as a contact sheet (.png) or an animation (.gif).
+    """Write a sample, [T, C, H, W] or a raster [T, N], as a contact sheet (.png) or an animation (.gif).
 
     Raises
     ------

@@ -306,3 +306,10 @@ def test_train_validates_on_the_part_that_labels_name(source: Path, tmp_path: Pa
     done = run("train", *words, "--epochs", "1", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["validation-selected"] is not None
+
+
+def test_info_tells_the_parameters_of_a_step_and_how_a_recipe_says_it() -> None:
+    for name, table in (("voxel_grid", "[[steps]]"), ("denoise", "[[steps]]"), ("mixup", "[[augment]]")):
+        found = json.loads(run("info", name, "--json").stdout)
+        assert found["in a recipe"].startswith(f'{table}\n  name = "{name}"')
+        assert found["parameters"]

@@ -14,7 +14,7 @@ from neurodata.datasets import Located
 from neurodata.errors import LoaderError, RecipeError, StoreError, StoreNotFoundError
 from neurodata.loader import Split
 from neurodata.pipeline import measure_layouts
-from neurodata.recipe import load_recipe
+from neurodata.recipe import STEP_KEYS, load_recipe
 from neurodata.store import verify
 
 
@@ -140,11 +140,11 @@ def test_samples_may_differ_in_length(source: Path, tmp_path: Path) -> None:
     ("layout", "steps", "words"),
     [
         ("sparse", '[[steps]]\nname = "voxel_grid"\nT = 5\n', "float32, and a sparse store holds counts"),
-        ("dense", '[[steps]]\nname = "event_frame"\nT = 2\nat = "load"\n', 'needs layout = "events"'),
+        ("dense", '[[steps]]\nname = "event_frame"\nT = 2\nwhen = "load"\n', 'needs layout = "events"'),
         ("dense", '[[steps]]\nname = "drop_events"\n[[steps]]\nname = "event_frame"\nT = 2\n', "frozen = true"),
         (
             "events",
-            '[[steps]]\nname = "flip_y"\nat = "load"\n[[steps]]\nname = "drop_events"\nfrozen = true\n'
+            '[[steps]]\nname = "flip_y"\nwhen = "load"\n[[steps]]\nname = "drop_events"\nfrozen = true\n'
             '[[steps]]\nname = "event_frame"\nT = 2\n',
             "drop_events is frozen, but it is done at load",
         ),
@@ -192,3 +192,55 @@ def test_layouts_are_measured_for_a_person_to_choose(source: Path) -> None:
     assert 0 < sizes.density < 0.5
     voxels = load_recipe("dvs-gesture", T=4, overrides={"event_frame": {"dtype": "uint32"}})
     assert measure_layouts(voxels, Located(source, "folder", None)).plain["dense"] == 4 * 2 * 128 * 128 * 4
+
+
+def test_random_steps_are_for_training_alone_unless_all_is_said(source: Path, tmp_path: Path) -> None:
+    steps = '[[steps]]\nname = "flip_x"\np = 0.5\n[[steps]]\nname = "event_frame"\nT = 1\n'
+    recipe = written(tmp_path, steps)
+    neurodata.prepare("dvs-gesture", recipe=recipe, source=source)
+    test = neurodata.load("dvs-gesture", recipe=recipe, source=source, partial=True, split="test")
+    assert not test.source.random
+    once, again = (torch.cat([batch.targets for batch in loader]) for loader in [test.loader(4, seed=0)] for _ in "ab")
+    assert once.tolist() == again.tolist() == test.labels.tolist()
+    plain = written(tmp_path, steps.replace("p = 0.5", 'p = 0.5\nonly = "all"'))
+    assert neurodata.load("dvs-gesture", recipe=plain, source=source, partial=True, split="test").source.random
+
+
+def test_steps_of_a_view_are_tables_or_steps(events: Any) -> None:
+    registry = neurodata.registry
+    steps = [registry.transforms["crop"](64, 64, at="fixed", left=3), registry.encodings["event_frame"](2)]
+    tables = [
+        {"name": "crop", "width": 64, "height": 64, "at": "fixed", "left": 3},
+        {"name": "event_frame", "frames_number": 2},
+    ]
+    one, other = (frames_by_key(events["train"].with_view(view)) for view in (steps, tables))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    for wrong in ("voxel_grid", {"name": "voxel_grid"}, [3]):
+        with pytest.raises(LoaderError, match="expected"):
+            events["train"].with_view(wrong)
+
+
+def test_no_parameter_of_a_step_is_called_what_a_recipe_calls_something_else() -> None:
+    for kind in (neurodata.registry.transforms, neurodata.registry.encodings):
+        for name in kind:
+            taken = {*kind[name].__dataclass_fields__, *kind[name].aliases} & set(STEP_KEYS)
+            assert not taken, f"{name}: {taken}"
+
+
+def test_an_encoding_takes_the_place_of_the_recipes(source: Path) -> None:
+    store = neurodata.prepare("dvs-gesture", T=3, encoding="voxel_grid", source=source)
+    split = neurodata.load(
+        "dvs-gesture", T=3, encoding="voxel_grid", voxel_grid={"per_polarity": False}, source=source, partial=True
+    )
+    assert split.store.path == store.path
+    assert split.spec.shape == (3, 1, 128, 128)
+    with pytest.raises(RecipeError, match="no encoding 'voxel_gird'; there is voxel_grid"):
+        neurodata.prepare("dvs-gesture", encoding="voxel_gird", source=source)
+    with pytest.raises(RecipeError, match="--encoding voxel_grid"):
+        neurodata.prepare("dvs-gesture", recipe="voxel_grid", source=source)
+
+
+def test_a_store_without_one_event_is_an_error(source: Path, tmp_path: Path) -> None:
+    steps = '[[steps]]\nname = "time_slice"\nstart_us = 999999999\n[[steps]]\nname = "event_frame"\nT = 1\n'
+    with pytest.raises(StoreError, match=r"none of [\d,]+ events was encoded: dropped"):
+        neurodata.prepare("dvs-gesture", recipe=written(tmp_path, steps, layout="dense"), source=source)

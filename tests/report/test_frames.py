@@ -77,3 +77,18 @@ def test_another_suffix_is_refused_and_nothing_is_written(tmp_path: Path) -> Non
     with pytest.raises(NeurodataError, match=r"a\.jpg: pictures end in \.png .* or \.gif"):
         save_sample(np.ones((1, 2, 8, 8)), tmp_path / "a.jpg", "title")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_below_zero_have_the_colour_of_off() -> None:
+    signed = np.array([-1.0, 0.0, 1.0]).reshape(1, 1, 1, 3)
+    assert paint(signed)[0, 0].tolist() == [[0, 114, 178], [255, 255, 255], [213, 94, 0]]
+    assert (paint(-np.ones((1, 2, 1, 1))) == paint(np.ones((1, 2, 1, 1)))).all()
+
+
+def test_a_raster_is_one_picture_with_time_to_the_right(tmp_path: Path) -> None:
+    raster = np.zeros((7, 3), np.uint8)  # [T, N]
+    raster[5, 1] = 1
+    picture = paint(raster)
+    assert picture.shape == (1, 3, 7, 3)
+    assert np.argwhere((picture[0] != 255).any(-1)).tolist() == [[1, 5]]
+    save_sample(raster, tmp_path / "raster.png", "a raster")
