@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .bench import bench
 from .cache import cache
 from .convert import convert
 from .datasets import datasets
@@ -44,5 +45,5 @@ def _root(
     pass
 
 
-for command in (datasets, formats, info, fetch, prepare, verify, view, train, convert, cache):
+for command in (datasets, formats, info, fetch, prepare, verify, view, train, bench, convert, cache):
     app.command(no_args_is_help=command not in (datasets, formats, cache))(command)
