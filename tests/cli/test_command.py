@@ -58,7 +58,19 @@ def test_help_is_quick_and_names_every_command() -> None:
         done = run("--help")
         times_s.append(time.perf_counter() - start)
     assert done.returncode == 0
-    for name in ("datasets", "formats", "info", "fetch", "prepare", "verify", "view", "train", "convert", "cache"):
+    for name in (
+        "datasets",
+        "formats",
+        "info",
+        "fetch",
+        "prepare",
+        "verify",
+        "view",
+        "train",
+        "bench",
+        "convert",
+        "cache",
+    ):
         assert name in done.stdout
     modules = subprocess.run(
         [sys.executable, "-X", "importtime", *COMMAND[1:], "--help"], capture_output=True, text=True, check=True
@@ -313,3 +325,21 @@ def test_info_tells_the_parameters_of_a_step_and_how_a_recipe_says_it() -> None:
         found = json.loads(run("info", name, "--json").stdout)
         assert found["in a recipe"].startswith(f'{table}\n  name = "{name}"')
         assert found["parameters"]
+
+
+def test_layouts_are_measured_and_one_is_recommended(source: Path, cache: Path) -> None:
+    words = ("prepare", "dvs-gesture", "--T", "4", "--source", source, "--cache", cache, "--layout", "auto")
+    found = json.loads(run(*words, "--dry-run", "--json").stdout)
+    assert found["recommended"] == run(*words, "--dry-run").stdout.strip() == "sparse"
+    assert found["plain"]["dense"] == 4 * 2 * 128 * 128 * 2
+    refused = run(*words)
+    assert refused.returncode == 2
+    assert "add --dry-run" in refused.stderr
+
+
+def test_loading_is_measured(store: Path) -> None:
+    found = json.loads(run("bench", store, "--batch-size", "4", "--threads", "1", "--json").stdout)
+    assert [rate["dtype"] for rate in found["rates"]] == ["stored", "float32"]
+    assert found["limit"] in ("read", "decode", "convert")
+    shown = run("bench", store, "--batch-size", "4", "--threads", "1").stdout
+    assert "samples/s" in shown
