@@ -257,6 +257,7 @@ class Prepared:
             partial=self.partial,
             stage=None,
             stage_limit=None,
+            verify="always",
             **parse_settings(self.settings),
         )
 

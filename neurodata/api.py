@@ -18,6 +18,7 @@ from neurodata.progress import Progress, silent
 from neurodata.recipe import load_recipe
 from neurodata.signals import Sensor
 from neurodata.storage import RemotePath, search_roots
+from neurodata.store import Verify
 
 
 def prepare(
@@ -136,6 +137,7 @@ def load(
     partial: bool = False,
     stage: str | Path | None = None,
     stage_limit: str | int | None = None,
+    verify: Verify = "always",
     **step_overrides: Mapping[str, Any],
 ) -> Split:
     """A split of the prepared store with this recipe; never prepares, never downloads.
@@ -157,8 +159,9 @@ def load(
         (k, n): part k of n of a cross-validation over all samples is the test split.
     partial
         Accept a store that holds only a part of the published samples.
-    stage, stage_limit
-        As for `open_store`: an existing folder on a local disk to copy shard files to, and the size of all copies.
+    stage, stage_limit, verify
+        As for `open_store`: an existing folder on a local disk to copy shard files to, the size of all copies, and when
+        checksums are compared.
 
     Returns
     -------
@@ -206,7 +209,7 @@ def load(
         partial=partial,
         command=_prepare_command(dataset, options, step_overrides, twin),
     )
-    opened = open_store(store.path, stage=stage, stage_limit=stage_limit)
+    opened = open_store(store.path, stage=stage, stage_limit=stage_limit, verify=verify)
     loaded = opened.split(split, scheme=scheme, val=val, fold=fold, classes=classes)
     if chosen.view:
         loaded = loaded.with_view(chosen.view)
@@ -214,7 +217,11 @@ def load(
 
 
 def open_store(
-    path: str | Path | RemotePath, *, stage: str | Path | None = None, stage_limit: str | int | None = None
+    path: str | Path | RemotePath,
+    *,
+    stage: str | Path | None = None,
+    stage_limit: str | int | None = None,
+    verify: Verify = "always",
 ) -> Store:
     """A finished store by its folder or URL, such as "s3://lab/neurodata/n-mnist/frames-0123456789ab".
 
@@ -225,6 +232,8 @@ def open_store(
     stage, stage_limit
         An existing folder on a local disk in which shard files are copied before they are read, and the size of all
         copies ("50GB"): for object storage and slow network file systems. See `Store`.
+    verify
+        When the crc32c of chunks is compared: "always", at the "first-read" of each, or "never".
 
     Raises
     ------
@@ -235,7 +244,7 @@ def open_store(
     MissingExtraError
         When the library for this kind of URL is not installed.
     """
-    return Store(path, stage=stage, stage_limit=stage_limit)
+    return Store(path, stage=stage, stage_limit=stage_limit, verify=verify)
 
 
 def _prepare_command(

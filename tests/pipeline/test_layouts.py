@@ -244,3 +244,11 @@ def test_a_store_without_one_event_is_an_error(source: Path, tmp_path: Path) -> 
     steps = '[[steps]]\nname = "time_slice"\nstart_us = 999999999\n[[steps]]\nname = "event_frame"\nT = 1\n'
     with pytest.raises(StoreError, match=r"none of [\d,]+ events was encoded: dropped"):
         neurodata.prepare("dvs-gesture", recipe=written(tmp_path, steps, layout="dense"), source=source)
+
+
+def test_checksums_are_compared_as_asked(source: Path, events: Any) -> None:
+    for when in ("first-read", "never"):
+        split = neurodata.load("dvs-gesture", T=4, source=source, layout="events", partial=True, verify=when)
+        assert split.store.verify == when
+    with pytest.raises(StoreError, match="expected always or first-read or never"):
+        neurodata.open_store(events.path, verify="sometimes")
