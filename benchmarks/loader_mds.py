@@ -31,6 +31,7 @@ BATCH = 32
 SHAPE = (16, 2, 128, 128)  # [T, C, H, W]
 N_CLASSES = 11
 UNPACKED = "unpacked"
+ENDS_WITHIN_S = 5
 
 
 class Remote:
@@ -55,6 +56,10 @@ class Remote:
     def close(self) -> None:
         """End it and its workers, which do not all end by themselves."""
         if self._server is not None:
+            assert self._server.stdin is not None
+            self._server.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._server.wait(ENDS_WITHIN_S)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._server.pid, signal.SIGKILL)
             self._server.wait()
