@@ -17,32 +17,59 @@ import numpy as np
 from benchmarks.formats import peak_of_process_mb
 from benchmarks.loader_candidates import AXES, BATCH, N_CLASSES, SHAPE, Batches, Candidate, Frames, InProcess, label
 from neurodata.loader import Split, Store
-from neurodata.signals import Sensor
+from neurodata.signals import EventArray, Sensor
 from neurodata.steps import ArraySpec
-from neurodata.store import ArrayLayout, Counts, EncodedSample, SampleRow, SchemeIndex, StoreHead, finalise, write_shard
+from neurodata.store import (
+    Counts,
+    DenseLayout,
+    EncodedSample,
+    EventsLayout,
+    Layout,
+    SampleRow,
+    SchemeIndex,
+    SparseLayout,
+    StoreHead,
+    finalise,
+    write_shard,
+)
 
 PER_SHARD = 32
+SENSOR = Sensor(128, 128)
+STEP_US = 100
 DTYPES = ("stored", "float32")
 STORES = "neurodata"
 MILLION = 1_000_000
 MILLION_PER_SHARD = 65_536
 
 
-def our_layouts() -> dict[str, ArrayLayout]:
+def our_layouts() -> dict[str, Layout]:
     """The layouts to compare; all keep the same samples."""
     array = ArraySpec(SHAPE, np.dtype("uint8"), AXES)
     return {
-        "dense-none": ArrayLayout(array=array, samples_per_shard=PER_SHARD, compression="none"),
-        "dense-zstd": ArrayLayout(array=array, samples_per_shard=PER_SHARD, compression="zstd"),
+        "dense-none": DenseLayout(array, samples_per_shard=PER_SHARD),
+        "dense-zstd": DenseLayout(array, samples_per_shard=PER_SHARD, compression="zstd"),
+        "sparse-none": SparseLayout(array, samples_per_shard=PER_SHARD),
+        "sparse-zstd": SparseLayout(array, samples_per_shard=PER_SHARD, compression="zstd"),
+        "events-none": EventsLayout(SENSOR, samples_per_shard=PER_SHARD),
     }
+
+
+def events_of(frames: np.ndarray) -> EventArray:
+    """Events that are these counts [T, C, H, W] again, in T windows of equal time."""
+    step, p, y, x = np.nonzero(frames)
+    counts = frames[step, p, y, x]
+    t, p, y, x = (np.repeat(column, counts) for column in (step * STEP_US, p, y, x))
+    # The last event ends the last window: windows are a T-th of the time from the first event to the last.
+    t[-1:] = len(frames) * STEP_US
+    return EventArray(t, x.astype(np.uint16), y.astype(np.uint16), p.astype(np.bool_), SENSOR)
 
 
 def our_stores(folder: Path, frames: Frames) -> dict[str, Store]:
     """A store in each layout, written anew: its format may have changed since the last run."""
     for name, layout in our_layouts().items():
+        form = events_of if isinstance(layout, EventsLayout) else np.array
         samples = (
-            EncodedSample(SampleRow(f"sample{k}", label(k), "user"), np.array(one), 0, 0)
-            for k, one in enumerate(frames)
+            EncodedSample(SampleRow(f"sample{k}", label(k), "user"), form(one), 0, 0) for k, one in enumerate(frames)
         )
         write_store(folder / STORES / name, layout, samples, len(frames))
     return opened_stores(folder)
@@ -52,7 +79,7 @@ def opened_stores(folder: Path) -> dict[str, Store]:
     return {name: Store(folder / STORES / name) for name in our_layouts()}
 
 
-def write_store(folder: Path, layout: ArrayLayout, samples: Iterable[EncodedSample], n: int) -> None:
+def write_store(folder: Path, layout: Layout, samples: Iterable[EncodedSample], n: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     left = iter(samples)
     n_shards = -(-n // layout.samples_per_shard)
@@ -75,18 +102,25 @@ def store_candidates(stores: dict[str, Store]) -> dict[str, dict[str, Candidate]
         return lambda: (batch.frames for batch in loader)
 
     return {
-        f"neurodata {name} {dtype}": {"": InProcess(batches(store["train"], dtype))}
+        f"neurodata {name} {dtype}": {"": InProcess(batches(viewed(store), dtype))}
         for name, store in stores.items()
         for dtype in DTYPES
     }
 
 
+def viewed(store: Store) -> Split:
+    """The training split, with the frames that were written made of a store of events."""
+    if not isinstance(store.head.layout, EventsLayout):
+        return store["train"]
+    view = {"name": "event_frame", "T": SHAPE[0], "split_by": "time", "dtype": "uint8"}
+    return store["train"].with_view([view])
+
+
 def measured_million(cache: Path) -> dict[str, float]:
     """Time and memory that opening a store of a million samples takes, in a process of its own."""
     folder = cache / "million"
-    layout = ArrayLayout(
-        array=ArraySpec((1, 1, 2, 2), np.dtype("uint8"), AXES), samples_per_shard=MILLION_PER_SHARD, compression="none"
-    )
+    array = ArraySpec((1, 1, 2, 2), np.dtype("uint8"), AXES)
+    layout = DenseLayout(array, samples_per_shard=MILLION_PER_SHARD)
     frames = np.zeros((1, 1, 2, 2), np.uint8)
     samples = (EncodedSample(SampleRow(f"sample{k}", label(k), f"user{k % 100}"), frames, 0, 0) for k in range(MILLION))
     start = time.perf_counter()
