@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from neurodata.errors import LoaderError
 from neurodata.loader._check import check_integer
-from neurodata.loader._dtype import check_counts
+from neurodata.loader._dtype import check_counts, numpy_dtype
 from neurodata.steps import ArraySpec
 
 # "max" (of the sample), a number to divide by, or mean and standard deviation, each one number or one a channel.
@@ -79,9 +80,9 @@ class Form:
         return not self.binarize and self.normalize is None and self.resize is None and not self.needs_check
 
     @property
-    def numpy_dtype(self) -> np.dtype[Any]:
-        """The delivered type for NumPy; float32 where NumPy has no such type (bfloat16)."""
-        return np.dtype(str(self.dtype).removeprefix("torch.")) if self.dtype != torch.bfloat16 else np.dtype("float32")
+    def work_dtype(self) -> np.dtype[Any]:
+        """The type that NumPy works in: the delivered one, or float32 where it has no such type (bfloat16)."""
+        return numpy_dtype(torch.float32 if self.dtype == torch.bfloat16 else self.dtype)
 
     @property
     def needs_check(self) -> bool:
@@ -105,14 +106,14 @@ class Form:
             frames -= mean
             frames /= std
 
-    def resized(self, frames: NDArray[Any], out: NDArray[Any]) -> None:
-        """Frames [T, C, H, W] at the size that was asked for, into out."""
+    def resized(self, frames: NDArray[Any]) -> Tensor:
+        """Frames [T, C, H, W] at the size that was asked for."""
         size = list(self.resize) if self.resize else list(frames.shape[2:])
         shrinks = size[0] < frames.shape[2] or size[1] < frames.shape[3]
-        pictures = interpolate(
+        pictures: Tensor = interpolate(
             torch.from_numpy(frames), size=size, mode="bilinear", align_corners=False, antialias=shrinks
         )
-        out[...] = pictures.numpy()
+        return pictures
 
     def _scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation, each a number or [C, 1, 1]."""
