@@ -18,6 +18,7 @@ from neurodata.errors import LoaderError
 from neurodata.loader._ahead import Workers, read_ahead
 from neurodata.loader._form import Form
 from neurodata.loader._pool import BufferPool
+from neurodata.loader._resize import resized
 
 if TYPE_CHECKING:
     from neurodata.loader._split import Split
@@ -164,18 +165,19 @@ class Decoder:
 
     def _fill(self, position: int, place: Tensor, stored: NDArray[Any] | None = None) -> None:
         """One sample, read here or before, in its delivered form."""
-        form = self.form
+        form, index = self.form, int(self.split.indices[position])
         is_final = form.resize is None and form.dtype != torch.bfloat16
         frames = place.numpy() if is_final else np.empty((len(place), *form.spec.shape[1:]), form.work_dtype)
-        if stored is None and form.needs_check:
-            stored = self.split.source.read(int(self.split.indices[position]), self.seed, self.epoch)
-        if stored is not None:
-            form.convert(stored, frames, self.split.keys[position])
+        if stored is None and form.is_only_converted:
+            self.split.source.read_into(index, frames, self.seed, self.epoch)
         else:
-            self.split.source.read_into(int(self.split.indices[position]), frames, self.seed, self.epoch)
-        form.change(frames)
+            if stored is None:
+                stored = self.split.source.read(index, self.seed, self.epoch)
+            form.convert(stored, frames, self.split.keys[position])
+        if form.resize is not None:
+            frames = resized(frames, *form.resize)
         if not is_final:
-            place.copy_(torch.from_numpy(frames) if form.resize is None else form.resized(frames))
+            place.copy_(torch.from_numpy(frames))
 
     def _transformed(self, transform: SampleTransform, position: int, frames: Tensor) -> Tensor:
         name = f"sample {self.split.keys[position]}"
