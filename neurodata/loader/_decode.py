@@ -1,13 +1,12 @@
-"""Samples from the store to tensors, a few batches ahead, in threads that end with the iteration."""
+"""Samples from the store to their places in a batch."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,13 +15,17 @@ from torch import Tensor
 
 from neurodata.draws import generator
 from neurodata.errors import LoaderError
+from neurodata.loader._ahead import Workers, read_ahead
 from neurodata.loader._form import Form
 from neurodata.loader._pool import BufferPool
+from neurodata.loader._resize import resized
 
 if TYPE_CHECKING:
     from neurodata.loader._split import Split
 
 SampleTransform = Callable[[Tensor, np.random.Generator], Tensor]
+# The samples of a part of a batch, each where it is not in its place: of another length, shape or type than that has.
+Elsewhere: TypeAlias = list[Tensor | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,124 +67,137 @@ class Decoder:
         self, portions: Iterable[Portion], threads: int, ahead: int
     ) -> Generator[tuple[Portion, Tensor, Tensor], None, None]:
         """Each portion, frames [b, T, C, H, W] and lengths int64 [b]; closing the generator ends its threads."""
-        workers = ThreadPoolExecutor(threads, thread_name_prefix="neurodata-loader")
-        begun: deque[_Begun] = deque()
-        try:
-            for portion in portions:
-                begun.append(self._begin(portion, workers, threads))
-                if len(begun) > ahead:
-                    yield self._finish(begun.popleft())
-            while begun:
-                yield self._finish(begun.popleft())
-        finally:
-            workers.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(self, portion: Portion, workers: ThreadPoolExecutor, threads: int) -> _Begun:
+        def begin(portion: Portion, workers: Workers) -> _Begun:
+            return self._begin(portion, workers, threads)
+
+        return read_ahead(portions, begin, self._finish, threads, ahead)
+
+    def _begin(self, portion: Portion, workers: Workers, threads: int) -> _Begun:
         n = len(portion.positions)
         lengths = self.split.source.lengths(self.split.indices[portion.positions])
-        whole = None if lengths is None or self.transform is not None else self._lend(n, int(lengths.max()))
+        places = None if lengths is None else self._places(n, int(lengths.max()), self.form.step_shape, self.form.dtype)
         n_parts = min(n, threads)
         bounds = [n * part // n_parts for part in range(n_parts + 1)]
         parts = [
-            workers.submit(self._part, portion.positions[start:stop], lengths, whole, start)
+            workers.submit(self._part, portion.positions, lengths, places, range(start, stop), workers)
             for start, stop in pairwise(bounds)
         ]
-        return _Begun(portion, lengths, whole, parts)
+        return _Begun(portion, lengths, places, parts)
 
     def _finish(self, begun: _Begun) -> tuple[Portion, Tensor, Tensor]:
-        samples: list[NDArray[Any]] = []
+        elsewhere: Elsewhere = []
         for part in begun.parts:
-            samples += part.result()
-        lengths, whole = begun.lengths, begun.whole
-        if whole is None or lengths is None:
-            lengths, whole = self._padded(samples)
-        frames = torch.from_numpy(whole)
-        if not self.batch_first:
-            frames = frames.transpose(0, 1)
-        return begun.portion, frames.to(self.form.dtype), torch.from_numpy(lengths)
+            elsewhere += part.result()
+        lengths, places = begun.lengths, begun.places
+        if lengths is None or places is None or any(sample is not None for sample in elsewhere):
+            lengths, places = self._padded(_all_samples(elsewhere, lengths, places))
+        return begun.portion, places, torch.from_numpy(lengths)
 
-    def _lend(self, n: int, n_steps: int) -> NDArray[Any]:
-        """Memory for a batch: [n, T, ...], or [T, n, ...] where time comes first."""
-        first = (n, n_steps) if self.batch_first else (n_steps, n)
-        return self.pool.lend((*first, *self.form.step_shape), self.form.numpy_dtype)
+    def _places(self, n: int, n_steps: int, step_shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Memory for n samples, [n, T, ...], with time outside where it comes first."""
+        if self.batch_first:
+            return self.pool.lend((n, n_steps, *step_shape), dtype)
+        return self.pool.lend((n_steps, n, *step_shape), dtype).transpose(0, 1)
 
-    def _padded(self, samples: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    def _padded(self, samples: Sequence[Tensor]) -> tuple[NDArray[np.int64], Tensor]:
         """Samples of different lengths side by side, the shorter ones followed by zeros."""
-        shapes = {sample.shape[1:] for sample in samples} | {sample.dtype for sample in samples}
-        if len(shapes) > 2:
-            found = sorted({f"{sample.dtype} {list(sample.shape)}" for sample in samples})
+        if len({(sample.shape[1:], sample.dtype) for sample in samples}) > 1:
+            found = sorted({f"{str(sample.dtype)[6:]} {list(sample.shape)}" for sample in samples})
             raise LoaderError(f"transform gave samples of one batch different shapes or types: {', '.join(found)}")
         lengths = np.array([len(sample) for sample in samples], np.int64)
-        first = (len(samples), int(lengths.max()))
-        shape = first if self.batch_first else first[::-1]
-        whole = self.pool.lend((*shape, *samples[0].shape[1:]), samples[0].dtype)
-        for out, sample in zip(self._each(whole), samples, strict=True):
-            out[: len(sample)] = sample
-            out[len(sample) :] = 0
-        return lengths, whole
-
-    def _each(self, whole: NDArray[Any]) -> NDArray[Any]:
-        """The batch with samples on the first axis."""
-        return whole if self.batch_first else np.swapaxes(whole, 0, 1)
+        places = self._places(len(samples), int(lengths.max()), tuple(samples[0].shape[1:]), samples[0].dtype)
+        for place, sample in zip(places, samples, strict=True):
+            place[: len(sample)] = sample
+            place[len(sample) :] = 0
+        return lengths, places
 
     def _part(
-        self, positions: NDArray[np.int64], lengths: NDArray[np.int64] | None, whole: NDArray[Any] | None, start: int
-    ) -> list[NDArray[Any]]:
-        """Decode some samples of a batch: into their places in `whole` from `start` on, or each by itself."""
-        samples = []
-        for k, position in enumerate(positions.tolist()):
+        self,
+        positions: NDArray[np.int64],
+        lengths: NDArray[np.int64] | None,
+        places: Tensor | None,
+        part: range,
+        workers: Workers,
+    ) -> Elsewhere:
+        """Decode some samples of a batch: into their places, or each by itself where lengths are not known yet."""
+        elsewhere: Elsewhere = []
+        for k in part:
+            if workers.stopped:
+                break
+            position = int(positions[k])
             try:
-                if whole is None or lengths is None:
-                    samples.append(self._by_itself(position))
+                if lengths is None or places is None:
+                    elsewhere.append(self._by_itself(position))
                 else:
-                    out, n_steps = self._each(whole)[start + k], int(lengths[start + k])
-                    self._fill(position, out[:n_steps])
-                    out[n_steps:] = 0
+                    elsewhere.append(self._in_place(position, places[k], int(lengths[k])))
             except Exception as error:
                 error.add_note(f"while loading sample {self.split.keys[position]!r}")
                 raise
-        return samples
+        return elsewhere
 
-    def _fill(self, position: int, out: NDArray[Any]) -> None:
-        """One sample in its delivered form."""
-        form = self.form
-        frames = out if form.resize is None else np.empty((len(out), *form.spec.shape[1:]), out.dtype)
-        if form.needs_check:
-            stored = self._stored(position)
-            form.convert(stored, frames, self.split.keys[position])
-        else:
-            self.split.source.read_into(int(self.split.indices[position]), frames, self.seed, self.epoch)
-        form.change(frames)
-        if frames is not out:
-            form.resized(frames, out)
-
-    def _by_itself(self, position: int) -> NDArray[Any]:
-        """One sample of its own length, transformed where that is asked for."""
-        form, key = self.form, self.split.keys[position]
-        stored = self._stored(position)
-        frames = np.empty(stored.shape, form.numpy_dtype)
-        form.convert(stored, frames, key)
-        form.change(frames)
-        if form.resize is not None:
-            resized = np.empty((len(frames), *form.step_shape), frames.dtype)
-            form.resized(frames, resized)
-            frames = resized
+    def _in_place(self, position: int, place: Tensor, n_steps: int) -> Tensor | None:
+        """One sample into its place; what a transform made of it, if that does not fit there."""
+        if n_steps < len(place):
+            place[n_steps:] = 0
+            place = place[:n_steps]
         if self.transform is None:
-            return frames
-        tensor = torch.from_numpy(frames).to(form.dtype)
-        changed = self.transform(tensor, generator(self.seed, self.epoch, f"sample {key}"))
+            self._fill(position, place)
+            return None
+        # A transform may count on memory without gaps.
+        frames = place if place.is_contiguous() else torch.empty(place.shape, dtype=place.dtype)
+        self._fill(position, frames)
+        changed = self._transformed(self.transform, position, frames)
+        if changed.shape != place.shape or changed.dtype != place.dtype:
+            return changed
+        if changed.data_ptr() != place.data_ptr() or changed.stride() != place.stride():
+            # Such as a view with two axes swapped.
+            is_view = changed.untyped_storage().data_ptr() == place.untyped_storage().data_ptr()
+            place.copy_(changed.clone() if is_view else changed)
+        return None
+
+    def _by_itself(self, position: int) -> Tensor:
+        """One sample of its own length, transformed where that is asked for."""
+        stored = self.split.source.read(int(self.split.indices[position]), self.seed, self.epoch)
+        frames = torch.empty((len(stored), *self.form.step_shape), dtype=self.form.dtype)
+        self._fill(position, frames, stored)
+        return frames if self.transform is None else self._transformed(self.transform, position, frames)
+
+    def _fill(self, position: int, place: Tensor, stored: NDArray[Any] | None = None) -> None:
+        """One sample, read here or before, in its delivered form."""
+        form, index = self.form, int(self.split.indices[position])
+        is_final = form.resize is None and form.dtype != torch.bfloat16
+        frames = place.numpy() if is_final else np.empty((len(place), *form.spec.shape[1:]), form.work_dtype)
+        if stored is None and form.is_only_converted:
+            self.split.source.read_into(index, frames, self.seed, self.epoch)
+        else:
+            if stored is None:
+                stored = self.split.source.read(index, self.seed, self.epoch)
+            form.convert(stored, frames, self.split.keys[position])
+        if form.resize is not None:
+            frames = resized(frames, *form.resize)
+        if not is_final:
+            place.copy_(torch.from_numpy(frames))
+
+    def _transformed(self, transform: SampleTransform, position: int, frames: Tensor) -> Tensor:
+        name = f"sample {self.split.keys[position]}"
+        changed = transform(frames, generator(self.seed, self.epoch, name))
         if not isinstance(changed, Tensor):
             raise LoaderError(f"transform gave a {type(changed).__name__}; expected a tensor")
-        changed = changed.detach().cpu()
-        return changed.float().numpy() if changed.dtype == torch.bfloat16 else changed.numpy()
+        return changed.detach().cpu()
 
-    def _stored(self, position: int) -> NDArray[Any]:
-        return self.split.source.read(int(self.split.indices[position]), self.seed, self.epoch)
+
+def _all_samples(elsewhere: Elsewhere, lengths: NDArray[np.int64] | None, places: Tensor | None) -> list[Tensor]:
+    """The samples of a batch, some of which are in their places."""
+    if lengths is None or places is None:
+        return [sample for sample in elsewhere if sample is not None]
+    samples = zip(elsewhere, places, lengths.tolist(), strict=True)
+    return [place[:n_steps] if sample is None else sample for sample, place, n_steps in samples]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Begun:
     portion: Portion
     lengths: NDArray[np.int64] | None
-    whole: NDArray[Any] | None
-    parts: list[Future[list[NDArray[Any]]]]
+    places: Tensor | None
+    parts: list[Future[Elsewhere]]

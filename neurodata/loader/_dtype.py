@@ -54,6 +54,11 @@ def delivered_dtype(wanted: str | torch.dtype, stored: np.dtype[Any]) -> torch.d
     return DTYPES[name]
 
 
+def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
+    """NumPy's type of the same numbers; TypeError for bfloat16, which it does not have."""
+    return np.dtype(str(dtype).removeprefix("torch."))
+
+
 def check_counts(frames: NDArray[Any], dtype: torch.dtype, key: str) -> None:
     """Refuse a sample whose counts float32 would round.
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import interpolate
 
 from neurodata.errors import LoaderError
 from neurodata.loader._check import check_integer
-from neurodata.loader._dtype import check_counts
+from neurodata.loader._dtype import check_counts, numpy_dtype
 from neurodata.steps import ArraySpec
 
 # "max" (of the sample), a number to divide by, or mean and standard deviation, each one number or one a channel.
@@ -48,6 +47,9 @@ class Form:
     binarize: bool = False
     normalize: Normalize | None = None
     resize: tuple[int, int] | None = None
+    # Each a number or [C, 1, 1].
+    mean: NDArray[Any] = field(init=False)
+    std: NDArray[Any] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.binarize and self.normalize is not None:
@@ -56,8 +58,9 @@ class Form:
             value = getattr(self, name)
             if value is not None and not self.dtype.is_floating_point:
                 raise LoaderError(f'{name}={value!r} gives real numbers, and dtype is {self.dtype}: take "float32"')
-        if self.normalize is not None:
-            self._scale()
+        mean, std = self._scale()
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", std)
         if self.resize is not None:
             if len(self.spec.shape) != 4 or not isinstance(self.resize, Sequence) or len(self.resize) != 2:
                 raise LoaderError(
@@ -76,48 +79,46 @@ class Form:
     @property
     def is_plain(self) -> bool:
         """Whether frames are delivered as stored, but for their type, and no count needs a look."""
-        return not self.binarize and self.normalize is None and self.resize is None and not self.needs_check
+        return self.resize is None and self.is_only_converted
 
     @property
-    def numpy_dtype(self) -> np.dtype[Any]:
-        """The delivered type for NumPy; float32 where NumPy has no such type (bfloat16)."""
-        return np.dtype(str(self.dtype).removeprefix("torch.")) if self.dtype != torch.bfloat16 else np.dtype("float32")
+    def is_only_converted(self) -> bool:
+        """Whether this holds before frames are resized."""
+        return not self.binarize and self.normalize is None and not self.needs_check
+
+    @property
+    def work_dtype(self) -> np.dtype[Any]:
+        """The type that NumPy works in: the delivered one, or float32 for narrower reals that it can only store."""
+        is_narrow = self.dtype == torch.bfloat16 or (self.dtype == torch.float16 and self.resize is not None)
+        return numpy_dtype(torch.float32 if is_narrow else self.dtype)
 
     @property
     def needs_check(self) -> bool:
         """Whether the delivered type might round a count, so that each sample is looked at in the stored type."""
-        return self.dtype == torch.float32 and self.spec.dtype.kind in "ui" and self.spec.dtype.itemsize > 2
+        is_wide = self.spec.dtype.kind in "ui" and self.spec.dtype.itemsize > 2
+        return self.dtype == torch.float32 and is_wide and not self.binarize
 
     def convert(self, stored: NDArray[Any], out: NDArray[Any], key: str) -> None:
         """Frames as stored into frames as delivered, before they are resized."""
+        if self.binarize:
+            np.not_equal(stored, 0, out=out, casting="unsafe")
+            return
         check_counts(stored, self.dtype, key)
         out[...] = stored
-
-    def change(self, frames: NDArray[Any]) -> None:
-        """Binarise or normalise, in place."""
-        if self.binarize:
-            np.not_equal(frames, 0, out=frames, casting="unsafe")
-        elif self.normalize == "max":
-            if (largest := np.abs(frames).max(initial=0)) > 0:
-                frames /= largest
+        if self.normalize == "max":
+            # Looked for in the stored type, which is narrower.
+            largest = max(float(stored.max(initial=0)), -float(stored.min(initial=0)))
+            if largest > 0:
+                out /= largest
         elif self.normalize is not None:
-            mean, std = self._scale()
-            frames -= mean
-            frames /= std
-
-    def resized(self, frames: NDArray[Any], out: NDArray[Any]) -> None:
-        """Frames [T, C, H, W] at the size that was asked for, into out."""
-        size = list(self.resize) if self.resize else list(frames.shape[2:])
-        shrinks = size[0] < frames.shape[2] or size[1] < frames.shape[3]
-        pictures = interpolate(
-            torch.from_numpy(frames), size=size, mode="bilinear", align_corners=False, antialias=shrinks
-        )
-        out[...] = pictures.numpy()
+            if np.any(self.mean):
+                out -= self.mean
+            out /= self.std
 
     def _scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation, each a number or [C, 1, 1]."""
         expected = '"max", a number above 0, or (mean, std) with std above 0, each one number or one a channel'
-        if self.normalize == "max":
+        if self.normalize is None or self.normalize == "max":
             return np.zeros((), np.float32), np.ones((), np.float32)
         try:
             values = self.normalize if isinstance(self.normalize, tuple | list) else (0.0, self.normalize)

@@ -207,8 +207,10 @@ class Loader:
 
     def _batches(self, run: EpochRun) -> Generator[Batch, None, None]:
         portions = (Portion(number, *run.batch(number)) for number in run.numbers)
+        # A transform of the batch may count on memory without gaps.
+        batch_first = self.batch_first or self.batch_transform is not None
         decoder = self._raster or Decoder(
-            self.split, self.form, self.transform, self.batch_first, self.seed, run.epoch, self._pool
+            self.split, self.form, self.transform, batch_first, self.seed, run.epoch, self._pool
         )
         with closing(decoder.portions(portions, self.threads, self.prefetch)) as decoded:
             for portion, frames, lengths in decoded:

@@ -5,9 +5,8 @@ Plain torch, so that it runs wherever tensors do; the values are those that the 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,9 @@ from torch import Tensor
 
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import EncodingError
+from neurodata.loader._ahead import Workers, read_ahead
 from neurodata.loader._decode import Portion
+from neurodata.loader._dtype import DTYPES
 from neurodata.loader._pool import BufferPool
 from neurodata.store import SparseLayout
 
@@ -62,17 +63,10 @@ class RasterDecoder:
         self, portions: Iterable[Portion], threads: int, ahead: int
     ) -> Generator[tuple[Portion, Tensor, Tensor], None, None]:
         """Each portion, frames [b, T, C, H, W] and lengths int64 [b]; closing the generator ends its threads."""
-        workers = ThreadPoolExecutor(threads, thread_name_prefix="neurodata-loader")
-        begun: deque[tuple[Portion, list[Future[tuple[NDArray[Any], ...]]]]] = deque()
-        try:
-            for portion in portions:
-                begun.append((portion, [workers.submit(self._read, i) for i in portion.positions.tolist()]))
-                if len(begun) > ahead:
-                    yield self._finish(*begun.popleft())
-            while begun:
-                yield self._finish(*begun.popleft())
-        finally:
-            workers.shutdown(wait=True, cancel_futures=True)
+        return read_ahead(portions, self._begin, self._finish, threads, ahead)
+
+    def _begin(self, portion: Portion, workers: Workers) -> _Begun:
+        return _Begun(portion, [workers.submit(self._read, i) for i in portion.positions.tolist()])
 
     def _read(self, position: int) -> tuple[NDArray[Any], ...]:
         """A sample's code; or the addresses of its events, and one past the last of each frame, int64 [T]."""
@@ -87,10 +81,8 @@ class RasterDecoder:
             error.add_note(f"while loading sample {self.split.keys[position]!r}")
             raise
 
-    def _finish(
-        self, portion: Portion, begun: list[Future[tuple[NDArray[Any], ...]]]
-    ) -> tuple[Portion, Tensor, Tensor]:
-        samples = [sample.result() for sample in begun]
+    def _finish(self, begun: _Begun) -> tuple[Portion, Tensor, Tensor]:
+        samples = [sample.result() for sample in begun.samples]
         spec, source = self.split.spec, self.split.source
         lengths = torch.full((len(samples),), spec.shape[0], dtype=torch.int64)
         items, starts = self._on_device([sample[0] for sample in samples])
@@ -100,18 +92,24 @@ class RasterDecoder:
             stops = torch.from_numpy(np.stack([sample[1] for sample in samples])).to(self.device)
             frames = count_addresses(items, starts, stops, int(np.prod(spec.shape[1:])))
             frames = within_limit(frames, source.view.event_frame).to(self.dtype)
-        return portion, frames.view(len(samples), *spec.shape), lengths
+        return begun.portion, frames.view(len(samples), *spec.shape), lengths
 
     def _on_device(self, columns: list[NDArray[Any]]) -> tuple[Tensor, Tensor]:
         """All items, one sample after the other, and where each begins (and the last one ends), int64 [b + 1]."""
         starts = np.cumsum([0, *map(len, columns)])
-        together = self.pool.lend((max(1, int(starts[-1])),), columns[0].dtype)[: starts[-1]]
-        lent = torch.from_numpy(np.concatenate(columns, out=together))
+        lent = self.pool.lend((int(starts[-1]),), DTYPES[columns[0].dtype.name])
+        np.concatenate(columns, out=lent.numpy())
         items = lent.to(self.device, non_blocking=True)
         if self.device.type == "cuda":
             # The memory is lent again when `lent` is gone: not before the copy has been made.
             torch.cuda.current_stream(self.device).synchronize()
         return items, torch.from_numpy(starts).to(self.device)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Begun:
+    portion: Portion
+    samples: list[Future[tuple[NDArray[Any], ...]]]
 
 
 def decode_codes(codes: Tensor, starts: Tensor, n_cells: int, dtype: torch.dtype) -> Tensor:

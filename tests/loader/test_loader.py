@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,11 +154,48 @@ def test_transform_may_change_the_shape_but_not_sample_by_sample(train: Split) -
         list(train.loader(4, transform=lambda frames, rng: frames.numpy()))
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda frames, rng: frames,
+        lambda frames, rng: frames.add_(1),
+        lambda frames, rng: frames + 1,
+        lambda frames, rng: frames.transpose(2, 3),  # a view of the same shape
+        lambda frames, rng: frames.flip(0),
+        lambda frames, rng: frames[:, :1].expand(3, 2, 4, 4),
+        lambda frames, rng: frames[:2],
+        lambda frames, rng: frames.double() / 3,
+        lambda frames, rng: frames.view(3, -1),
+    ],
+)
+def test_batches_hold_what_the_transform_gave(
+    new_store: Callable[..., Store], transform: Any, batch_first: bool
+) -> None:
+    split = new_store(n=9, test=0)["train"].select(range(9))
+    uneven = torch.arange(96.0).reshape(SHAPE)
+
+    def first_uneven(frames: Tensor, rng: np.random.Generator) -> Tensor:
+        assert frames.is_contiguous()
+        return transform(frames.mul_(uneven), rng)  # type: ignore[no-any-return]
+
+    expected = [transform(torch.from_numpy(frames_of(i, "float32")) * uneven, None) for i in range(9)]
+    batches = list(split.loader(4, threads=2, transform=first_uneven, batch_first=batch_first))
+    found = [frames for batch in batches for frames in (batch.frames if batch_first else batch.frames.transpose(0, 1))]
+    assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(found, expected, strict=True))
+
+
+def test_a_transform_may_give_another_type_than_it_got(train: Split) -> None:
+    halves = list(train.loader(4, dtype="stored", transform=lambda frames, rng: frames.float() / 2))
+    assert torch.equal(halves[0].frames[3], torch.from_numpy(frames_of(3, "float32")) / 2)
+
+
 def test_batch_transform_sees_batch_first_frames_and_draws_by_batch(train: Split) -> None:
     seen: list[tuple[torch.Size, int]] = []
 
     def mix(frames: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         seen.append((frames.shape, int(rng.integers(2**40))))
+        assert frames.is_contiguous()
         return frames * 2, targets + 1
 
     batches = list(train.loader(8, batch_first=False, batch_transform=mix, seed=0))

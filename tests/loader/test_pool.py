@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch.utils.dlpack import from_dlpack
 
 from neurodata.errors import LoaderError
 from neurodata.loader import Split, Store
+from neurodata.loader._dtype import DTYPES
 from neurodata.loader._pool import BufferPool
 from tests.loader.stores import frames_of
 
@@ -28,6 +30,10 @@ KEPT: dict[str, Callable[[Tensor], Any]] = {
     "view": lambda frames: frames.view(-1)[5:],
     "transposed": lambda frames: frames.transpose(0, 1),
     "array": lambda frames: frames.numpy()[0],
+    "array of an array": lambda frames: np.asarray(frames.numpy()[1:])[0].view(np.int32),
+    "tensor of an array": lambda frames: torch.from_numpy(frames.numpy()[1:].reshape(-1)[3:]),
+    "memoryview": lambda frames: memoryview(frames.numpy())[1:],
+    "other type": lambda frames: frames.view(torch.int32)[0],
     "detached": lambda frames: frames.detach(),
     "storage": lambda frames: frames.untyped_storage(),
     "dlpack": lambda frames: from_dlpack(frames)[0],
@@ -41,8 +47,7 @@ def train(store: Store) -> Split:
 
 
 def lent(pool: BufferPool, value: float) -> Tensor:
-    tensor = torch.from_numpy(pool.lend((3, 4, 2), np.dtype(np.float32)))
-    return tensor.fill_(value)
+    return pool.lend((3, 4, 2), torch.float32).fill_(value)
 
 
 @pytest.mark.parametrize("kept", KEPT)
@@ -87,10 +92,27 @@ def test_memory_may_come_back_in_any_thread() -> None:
     assert pool.n_free == 8
 
 
+@pytest.mark.parametrize("dtype", [*DTYPES.values()], ids=[*DTYPES])
+def test_every_type_is_lent(dtype: torch.dtype) -> None:
+    pool = BufferPool(2)
+    tensor = pool.lend((3, 5), dtype)
+    assert (tensor.shape, tensor.dtype, tensor.is_contiguous()) == ((3, 5), dtype, True)
+    assert torch.equal(tensor.zero_(), torch.zeros((3, 5), dtype=dtype))
+    assert pool.lend((0, 5), dtype).shape == (0, 5)
+
+
+def test_a_pool_pickles_without_its_memory() -> None:
+    pool = BufferPool(2)
+    pool.lend((1000,), torch.float64)
+    assert pool.n_free == 1
+    assert len(pickle.dumps(pool)) < 500
+    assert pickle.loads(pickle.dumps(pool)).n_free == 0
+
+
 def test_a_larger_batch_gets_memory_of_its_size() -> None:
     pool = BufferPool(2)
     lent(pool, 1)
-    assert pool.lend((100,), np.dtype(np.int64)).shape == (100,)
+    assert pool.lend((100,), torch.int64).shape == (100,)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device to pin memory for")

@@ -1,0 +1,93 @@
+"""Batches that are read in threads, a few ahead of the one in use; the threads end with the iteration."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from neurodata.errors import LoaderError
+
+P = ParamSpec("P")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+
+
+class Workers:
+    """The threads of one iteration.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether nobody waits for what they do any more; work on several samples looks at it after each.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self.stopped = False
+        self._process = os.getpid()
+        self._members = members = set[int]()
+        self._pool = ThreadPoolExecutor(
+            n_threads, "neurodata-loader", initializer=lambda: members.add(threading.get_ident())
+        )
+
+    def submit(self, work: Callable[P, C], *args: P.args, **kwargs: P.kwargs) -> Future[C]:
+        """Have a thread do some work."""
+        return self._pool.submit(work, *args, **kwargs)
+
+    def check_process(self) -> None:
+        """Refuse to wait for threads that a fork left behind in the parent.
+
+        Raises
+        ------
+        LoaderError
+            In a child of the process that began the iteration.
+        """
+        if os.getpid() != self._process:
+            raise LoaderError(
+                f"this iteration was begun in process {self._process}, before a fork, and its threads are there; "
+                "begin another one in this process, with iter(loader)"
+            )
+
+    def close(self) -> None:
+        """End the threads, each after the sample that it is at."""
+        self.stopped = True
+        if os.getpid() == self._process:
+            # Garbage is collected in any thread: one of them cannot wait for itself.
+            self._pool.shutdown(wait=threading.get_ident() not in self._members, cancel_futures=True)
+
+
+def read_ahead(
+    portions: Iterable[A], begin: Callable[[A, Workers], B], finish: Callable[[B], C], n_threads: int, ahead: int
+) -> Generator[C, None, None]:
+    """What `finish` gives for each portion, in order; closing the generator ends its threads.
+
+    Parameters
+    ----------
+    portions
+        What to read, taken as it is needed.
+    begin
+        Hands work for one portion to the threads.
+    finish
+        Waits for it.
+    n_threads
+        How many threads.
+    ahead
+        Portions that are begun while the one before them is used.
+    """
+    workers = Workers(n_threads)
+    begun: deque[B] = deque()
+    try:
+        for portion in portions:
+            workers.check_process()
+            begun.append(begin(portion, workers))
+            if len(begun) > ahead:
+                yield finish(begun.popleft())
+        while begun:
+            workers.check_process()
+            yield finish(begun.popleft())
+    finally:
+        workers.close()
