@@ -70,6 +70,7 @@ class Loader:
     transform
         `(frames, rng) -> frames` for one sample, [T, C, H, W] in `dtype`, called in a thread; `rng` is drawn from
         (seed, epoch, key), so that the result depends on neither threads nor ranks. Frames may be changed in place.
+        The loader's threads share those that torch uses for one operation (`torch.get_num_threads()`).
     batch_transform
         `(frames, targets, rng) -> (frames, targets)` for one rank's batch, always [B, T, C, H, W], called in the
         thread that iterates; `rng` is drawn from (seed, epoch, batch, rank, world_size).
