@@ -153,7 +153,7 @@ class Decoder:
 
     def _in_place(self, position: int, place: Tensor, n_steps: int) -> Tensor | None:
         """One sample into its place; what a transform made of it, if that does not fit there."""
-        if n_steps < len(place):
+        if n_steps < place.shape[0]:
             place[n_steps:] = 0
             place = place[:n_steps]
         if self.transform is None:
