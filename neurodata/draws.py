@@ -6,6 +6,7 @@ SplitMix64: G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom num
 from __future__ import annotations
 
 import hashlib
+from operator import index
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,26 @@ from numpy.typing import NDArray
 SEED_LIMIT = 2**64
 EPOCH_LIMIT = 2**63
 _GAMMA = 0x9E3779B97F4A7C15
+_64_BITS = 2**64 - 1
 
 
 def hash_words(*words: int) -> int:
-    """One 64-bit number from a sequence of them; sensitive to their order."""
+    """One 64-bit number from a sequence of them; sensitive to their order.
+
+    Raises
+    ------
+    OverflowError
+        When a word is negative or has more than 64 bits.
+    """
     state = 0
-    for word in words:
-        state = int(splitmix64(state ^ word, 1)[0])
+    for word in map(index, words):
+        if word >> 64:
+            raise OverflowError(f"{word}: expected 0 to 2^64 - 1")
+        # The first number of the stream of seed `state ^ word`, in Python's integers: NumPy takes ten times as long.
+        z = ((state ^ word) + _GAMMA) & _64_BITS
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _64_BITS
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _64_BITS
+        state = z ^ (z >> 31)
     return state
 
 

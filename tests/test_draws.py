@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,3 +95,17 @@ def test_uniforms_are_the_upper_bits_of_each_rows_own_stream(row_seeds: list[int
 def test_uniforms_of_the_first_release_stay() -> None:
     # 6457827717110365317 and 3203168211198807973 as published, over 2^64.
     assert uniforms(np.array([1234567], np.uint64), 2).tolist() == [[0.3500795420214081, 0.17364409667091263]]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=5))
+def test_words_are_hashed_by_the_stream_s_first_numbers(words: list[int]) -> None:
+    state = 0
+    for word in words:
+        state = int(splitmix64(state ^ word, 1)[0])
+    assert hash_words(*words) == state
+
+
+@pytest.mark.parametrize("word", [-1, 2**64])
+def test_words_of_more_than_64_bits_are_refused(word: int) -> None:
+    with pytest.raises(OverflowError):
+        hash_words(1, word)

@@ -9,7 +9,10 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+import torch
+
 from neurodata.errors import LoaderError
+from neurodata.loader._openmp import limit_this_thread
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -30,9 +33,14 @@ class Workers:
         self.stopped = False
         self._process = os.getpid()
         self._members = members = set[int]()
-        self._pool = ThreadPoolExecutor(
-            n_threads, "neurodata-loader", initializer=lambda: members.add(threading.get_ident())
-        )
+        # Transforms are torch's operations, and there are threads enough.
+        share = max(1, torch.get_num_threads() // n_threads)
+
+        def enter() -> None:
+            members.add(threading.get_ident())
+            limit_this_thread(share)
+
+        self._pool = ThreadPoolExecutor(n_threads, "neurodata-loader", initializer=enter)
 
     def submit(self, work: Callable[P, C], *args: P.args, **kwargs: P.kwargs) -> Future[C]:
         """Have a thread do some work."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from neurodata.errors import LoaderError
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -64,10 +66,7 @@ def collate(
     frames: Tensor, lengths: Tensor, targets: Tensor, valid: Tensor, keys: tuple[str, ...], batch_first: bool
 ) -> Batch:
     """A batch from frames [B, T, …] of these lengths, int64 [B]; `batch_first=False` makes them [T, B, …]."""
-    n_steps = frames.shape[1] if frames.ndim > 1 else 1
-    if int(lengths.max()) != n_steps:
-        # A transform of the batch changed the number of time steps: of all samples alike.
-        lengths = torch.full_like(lengths, n_steps)
+    n_steps = count_steps(frames)
     return Batch(
         frames=frames if batch_first else frames.transpose(0, 1).contiguous(),
         targets=targets,
@@ -77,3 +76,27 @@ def collate(
         keys=keys,
         batch_first=batch_first,
     )
+
+
+def count_steps(frames: Tensor) -> int:
+    """Time steps of a batch [B, T, …]; 1 where it has no time."""
+    return frames.shape[1] if frames.ndim > 1 else 1
+
+
+def lengths_after(lengths: Tensor, n_steps: int, frames: Tensor) -> Tensor:
+    """Lengths of the samples of a batch that had `n_steps` and has become `frames`.
+
+    Raises
+    ------
+    LoaderError
+        When the number of steps has changed and samples were padded: their lengths are not known then.
+    """
+    now = count_steps(frames)
+    if now == n_steps:
+        return lengths
+    if bool((lengths != n_steps).any()):
+        raise LoaderError(
+            f"the batch was changed from {n_steps} to {now} time steps, and samples of {int(lengths.min())} to "
+            f"{int(lengths.max())} steps were in it, padded: change their lengths by transform=, one by one"
+        )
+    return torch.full_like(lengths, now)

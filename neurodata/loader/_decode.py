@@ -49,6 +49,8 @@ class Decoder:
         `(frames, rng) -> frames` for each sample, after that.
     batch_first
         Whether memory is laid out as [B, T, ...] or as [T, B, ...]; frames are [B, T, ...] either way.
+    pad_to
+        Time steps of every batch; None: those of its longest sample.
     seed, epoch
         From which, with its key, a sample's random numbers are drawn.
     pool
@@ -59,6 +61,7 @@ class Decoder:
     form: Form
     transform: SampleTransform | None
     batch_first: bool
+    pad_to: int | None
     seed: int
     epoch: int
     pool: BufferPool
@@ -76,7 +79,12 @@ class Decoder:
     def _begin(self, portion: Portion, workers: Workers, threads: int) -> _Begun:
         n = len(portion.positions)
         lengths = self.split.source.lengths(self.split.indices[portion.positions])
-        places = None if lengths is None else self._places(n, int(lengths.max()), self.form.step_shape, self.form.dtype)
+        places = None
+        if lengths is not None:
+            longest = int(lengths.max())
+            n_steps = longest if self.pad_to is None else self.pad_to
+            if longest <= n_steps:
+                places = self._places(n, n_steps, self.form.step_shape, self.form.dtype)
         n_parts = min(n, threads)
         bounds = [n * part // n_parts for part in range(n_parts + 1)]
         parts = [
@@ -89,10 +97,10 @@ class Decoder:
         elsewhere: Elsewhere = []
         for part in begun.parts:
             elsewhere += part.result()
-        lengths, places = begun.lengths, begun.places
+        portion, lengths, places = begun.portion, begun.lengths, begun.places
         if lengths is None or places is None or any(sample is not None for sample in elsewhere):
-            lengths, places = self._padded(_all_samples(elsewhere, lengths, places))
-        return begun.portion, places, torch.from_numpy(lengths)
+            lengths, places = self._padded(portion, _all_samples(elsewhere, lengths, places))
+        return portion, places, torch.from_numpy(lengths)
 
     def _places(self, n: int, n_steps: int, step_shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Memory for n samples, [n, T, ...], with time outside where it comes first."""
@@ -100,13 +108,20 @@ class Decoder:
             return self.pool.lend((n, n_steps, *step_shape), dtype)
         return self.pool.lend((n_steps, n, *step_shape), dtype).transpose(0, 1)
 
-    def _padded(self, samples: Sequence[Tensor]) -> tuple[NDArray[np.int64], Tensor]:
+    def _padded(self, portion: Portion, samples: Sequence[Tensor]) -> tuple[NDArray[np.int64], Tensor]:
         """Samples of different lengths side by side, the shorter ones followed by zeros."""
         if len({(sample.shape[1:], sample.dtype) for sample in samples}) > 1:
             found = sorted({f"{str(sample.dtype)[6:]} {list(sample.shape)}" for sample in samples})
             raise LoaderError(f"transform gave samples of one batch different shapes or types: {', '.join(found)}")
         lengths = np.array([len(sample) for sample in samples], np.int64)
-        places = self._places(len(samples), int(lengths.max()), tuple(samples[0].shape[1:]), samples[0].dtype)
+        longest = int(lengths.argmax())
+        n_steps = int(lengths[longest]) if self.pad_to is None else self.pad_to
+        if lengths[longest] > n_steps:
+            raise LoaderError(
+                f"pad_to={n_steps}: sample {self.split.keys[int(portion.positions[longest])]!r} has "
+                f"{lengths[longest]} time steps; pad to as many as the longest sample has, or shorten it by transform="
+            )
+        places = self._places(len(samples), n_steps, tuple(samples[0].shape[1:]), samples[0].dtype)
         for place, sample in zip(places, samples, strict=True):
             place[: len(sample)] = sample
             place[len(sample) :] = 0
@@ -138,7 +153,7 @@ class Decoder:
 
     def _in_place(self, position: int, place: Tensor, n_steps: int) -> Tensor | None:
         """One sample into its place; what a transform made of it, if that does not fit there."""
-        if n_steps < len(place):
+        if n_steps < place.shape[0]:
             place[n_steps:] = 0
             place = place[:n_steps]
         if self.transform is None:
@@ -153,7 +168,7 @@ class Decoder:
         if changed.data_ptr() != place.data_ptr() or changed.stride() != place.stride():
             # Such as a view with two axes swapped.
             is_view = changed.untyped_storage().data_ptr() == place.untyped_storage().data_ptr()
-            place.copy_(changed.clone() if is_view else changed)
+            _copy(changed.clone() if is_view else changed, place)
         return None
 
     def _by_itself(self, position: int) -> Tensor:
@@ -166,8 +181,12 @@ class Decoder:
     def _fill(self, position: int, place: Tensor, stored: NDArray[Any] | None = None) -> None:
         """One sample, read here or before, in its delivered form."""
         form, index = self.form, int(self.split.indices[position])
-        is_final = form.resize is None and form.dtype != torch.bfloat16
-        frames = place.numpy() if is_final else np.empty((len(place), *form.spec.shape[1:]), form.work_dtype)
+        is_rounded = form.dtype == torch.bfloat16  # which NumPy does not have
+        frames = (
+            place.numpy()
+            if form.resize is None and not is_rounded
+            else np.empty((len(place), *form.spec.shape[1:]), form.work_dtype)
+        )
         if stored is None and form.is_only_converted:
             self.split.source.read_into(index, frames, self.seed, self.epoch)
         else:
@@ -176,8 +195,10 @@ class Decoder:
             form.convert(stored, frames, self.split.keys[position])
         if form.resize is not None:
             frames = resized(frames, *form.resize)
-        if not is_final:
+        if is_rounded:
             place.copy_(torch.from_numpy(frames))
+        elif form.resize is not None:
+            place.numpy()[...] = frames
 
     def _transformed(self, transform: SampleTransform, position: int, frames: Tensor) -> Tensor:
         name = f"sample {self.split.keys[position]}"
@@ -185,6 +206,13 @@ class Decoder:
         if not isinstance(changed, Tensor):
             raise LoaderError(f"transform gave a {type(changed).__name__}; expected a tensor")
         return changed.detach().cpu()
+
+
+def _copy(frames: Tensor, place: Tensor) -> None:
+    """Frames into a place of the same shape and type; torch would start threads of its own for it."""
+    if frames.dtype == torch.bfloat16:
+        frames, place = frames.view(torch.int16), place.view(torch.int16)
+    place.numpy()[...] = frames.numpy()
 
 
 def _all_samples(elsewhere: Elsewhere, lengths: NDArray[np.int64] | None, places: Tensor | None) -> list[Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from neurodata.draws import generator
 from neurodata.errors import LoaderError
 from neurodata.loader._augment import Augment, make_augmenter
-from neurodata.loader._batch import Batch, collate
+from neurodata.loader._batch import Batch, collate, count_steps, lengths_after
 from neurodata.loader._check import check_integer
 from neurodata.loader._decode import Decoder, Portion, SampleTransform
 from neurodata.loader._dtype import delivered_dtype
@@ -70,6 +70,7 @@ class Loader:
     transform
         `(frames, rng) -> frames` for one sample, [T, C, H, W] in `dtype`, called in a thread; `rng` is drawn from
         (seed, epoch, key), so that the result depends on neither threads nor ranks. Frames may be changed in place.
+        The loader's threads share those that torch uses for one operation (`torch.get_num_threads()`).
     batch_transform
         `(frames, targets, rng) -> (frames, targets)` for one rank's batch, always [B, T, C, H, W], called in the
         thread that iterates; `rng` is drawn from (seed, epoch, batch, rank, world_size).
@@ -88,6 +89,9 @@ class Loader:
         (height, width) that frames [T, C, H, W] are brought to by bilinear interpolation, with antialiasing where they
         shrink. Real types only. Samples are converted to `dtype`, binarised or normalised, resized, transformed,
         and, as a batch, transformed and augmented, in this order.
+    pad_to
+        Time steps of every batch; by default those of its longest sample. Shorter samples are followed by zeros,
+        a longer one is an error.
     prefetch
         Batches that are read ahead of the one in use.
     raster
@@ -135,6 +139,7 @@ class Loader:
         binarize: bool = False,
         normalize: Normalize | None = None,
         resize: tuple[int, int] | None = None,
+        pad_to: int | None = None,
         prefetch: int = 2,
         pin_memory: bool | None = None,
         raster: bool | None = None,
@@ -151,6 +156,7 @@ class Loader:
         self.transform = transform
         self.batch_transform = batch_transform
         self.threads = min(MOST_THREADS, _processors()) if threads is None else check_integer("threads", threads, 1)
+        self.pad_to = None if pad_to is None else check_integer("pad_to", pad_to, 1)
         self.prefetch = check_integer("prefetch", prefetch, 0)
         self.device = _device(device)
         is_pinned = self.device is not None and self.device.type == "cuda" if pin_memory is None else pin_memory
@@ -210,7 +216,7 @@ class Loader:
         # A transform of the batch may count on memory without gaps.
         batch_first = self.batch_first or self.batch_transform is not None
         decoder = self._raster or Decoder(
-            self.split, self.form, self.transform, batch_first, self.seed, run.epoch, self._pool
+            self.split, self.form, self.transform, batch_first, self.pad_to, self.seed, run.epoch, self._pool
         )
         with closing(decoder.portions(portions, self.threads, self.prefetch)) as decoded:
             for portion, frames, lengths in decoded:
@@ -223,6 +229,7 @@ class Loader:
 
     def _batch(self, portion: Portion, frames: Tensor, lengths: Tensor, run: EpochRun) -> Batch:
         targets = torch.from_numpy(self.split.targets(portion.positions, self.seed, run.epoch))
+        n_steps = count_steps(frames)
         if self.batch_transform is not None:
             rank = f"rank {run.world.rank} of {run.world.size}"
             rng = generator(self.seed, run.epoch, f"batch {portion.number}, {rank}")
@@ -230,9 +237,8 @@ class Loader:
         keys = tuple(self.split.keys[position] for position in portion.positions)
         if self.augmenter.augmentations:
             frames, targets = self._augmented(frames, targets, keys, run.epoch)
-        batch = collate(
-            frames, lengths.to(frames.device), targets, torch.from_numpy(portion.valid), keys, self.batch_first
-        )
+        lengths = lengths_after(lengths, n_steps, frames).to(frames.device)
+        batch = collate(frames, lengths, targets, torch.from_numpy(portion.valid), keys, self.batch_first)
         return batch if self.device is None else batch.to(self.device)
 
     def _augmented(self, frames: Tensor, targets: Tensor, keys: tuple[str, ...], epoch: int) -> tuple[Tensor, Tensor]:
@@ -243,11 +249,11 @@ class Loader:
 
     def _make_raster(self, raster: bool | None) -> RasterDecoder | None:
         device = torch.device("cpu") if self.device is None else self.device
-        can = self.form.is_plain and self.transform is None and can_raster(self.split)
+        can = self.form.is_plain and self.transform is None and self.pad_to is None and can_raster(self.split)
         if raster and not can:
             raise LoaderError(
                 "raster=True: a device makes frames of a sparse store, or counts (event_frame with T) of a store of "
-                "events, without transform, binarize, normalize and resize"
+                "events, without transform, binarize, normalize, resize and pad_to"
             )
         wanted = device.type == "cuda" if raster is None else raster
         return RasterDecoder(self.split, self.dtype, device, self._pool) if wanted and can else None

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
-from neurodata.loader import Batch
-from neurodata.loader._batch import collate
+from neurodata.loader import Batch, LoaderError
+from neurodata.loader._batch import collate, lengths_after
 
 
 def batch_of(batch_first: bool) -> Batch:
@@ -52,3 +53,12 @@ def test_repr_says_the_axes_and_what_is_valid() -> None:
     assert repr(batch_of(batch_first=False)) == (
         "Batch(2 samples, 1 of them valid, frames torch.int64 [3, 2, 4] as [T, B, …])"
     )
+
+
+def test_lengths_follow_a_batch_whose_steps_change_where_they_can() -> None:
+    full, uneven = torch.tensor([3, 3]), torch.tensor([3, 1])
+    assert lengths_after(uneven, 3, torch.zeros(2, 3, 5)) is uneven
+    assert lengths_after(full, 3, torch.zeros(2, 7, 5)).tolist() == [7, 7]
+    assert lengths_after(full, 3, torch.zeros(2)).tolist() == [1, 1]
+    with pytest.raises(LoaderError, match="from 3 to 2 time steps, and samples of 1 to 3 steps were in it, padded"):
+        lengths_after(uneven, 3, torch.zeros(2, 2, 5))

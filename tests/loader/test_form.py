@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from neurodata.errors import LoaderError
 from neurodata.loader import Split, Store
+from neurodata.loader._form import Form
 from tests.loader.stores import frames_of
 
 
@@ -63,6 +64,28 @@ def test_resized_frames_are_torchs_bilinear_ones(train: Split, size: tuple[int, 
     torch.testing.assert_close(found, expected.view(len(train), 3, 2, *size))
     by_time = torch.cat([batch.frames for batch in train.loader(4, resize=size, batch_first=False)], 1)
     assert torch.equal(by_time.transpose(0, 1), found)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_other_real_types_are_float32_rounded_or_finer(new_store: Any, dtype: str, batch_first: bool) -> None:
+    split = new_store(n=9, test=0, dtype="uint8")["train"]
+    for arguments in ({}, {"normalize": 3}, {"resize": (3, 3)}, {"transform": lambda frames, rng: frames.flip(0)}):
+        for fine, found in zip(
+            split.loader(4, batch_first=batch_first, **arguments),
+            split.loader(4, batch_first=batch_first, dtype=dtype, **arguments),
+            strict=True,
+        ):
+            assert found.frames.dtype == getattr(torch, dtype)
+            torch.testing.assert_close(found.frames.float(), fine.frames, rtol=0.01, atol=0.01)
+
+
+def test_the_largest_number_may_be_negative(new_store: Any) -> None:
+    split = new_store(n=9, test=0, dtype="int8")["train"]
+    form = Form(split.spec, torch.float32, normalize="max")
+    out = np.empty(4, np.float32)
+    form.convert(np.array([-128, 64, 0, 127], np.int8), out, "rec")
+    assert out.tolist() == [-1, 0.5, 0, 127 / 128]
 
 
 def test_forms_come_before_transforms_and_in_order(train: Split) -> None:

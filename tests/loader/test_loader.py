@@ -190,6 +190,35 @@ def test_a_transform_may_give_another_type_than_it_got(train: Split) -> None:
     assert torch.equal(halves[0].frames[3], torch.from_numpy(frames_of(3, "float32")) / 2)
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("shorten", [False, True])
+def test_batches_are_padded_to_as_many_steps_as_are_asked_for(train: Split, batch_first: bool, shorten: bool) -> None:
+    def cut(frames: Tensor, rng: np.random.Generator) -> Tensor:
+        return frames[: 1 + int(frames[0, 0, 0, 0]) % 3]
+
+    arguments: dict[str, Any] = {"batch_first": batch_first} | ({"transform": cut} if shorten else {})
+    for pad_to in (3, 5):
+        for batch in train.loader(4, pad_to=pad_to, **arguments):
+            numbers = [int(key[3:]) for key in batch.keys]
+            assert batch.lengths.tolist() == [1 + number % 3 if shorten else 3 for number in numbers]
+            assert batch.mask.shape == (len(batch), pad_to)
+            assert batch.mask.sum(1).tolist() == batch.lengths.tolist()
+            frames = batch.frames if batch_first else batch.frames.transpose(0, 1)
+            for number, n_steps, found in zip(numbers, batch.lengths.tolist(), frames, strict=True):
+                assert torch.equal(found[:n_steps], torch.from_numpy(frames_of(number, "float32"))[:n_steps])
+                assert not found[n_steps:].any()
+
+
+def test_a_sample_that_is_longer_than_batches_are_padded_to_is_named_at_its_place(train: Split) -> None:
+    with pytest.raises(LoaderError, match="pad_to=2: sample 'rec000' has 3 time steps"):
+        list(train.loader(4, pad_to=2))
+    assert len(list(train.loader(4, pad_to=2, transform=lambda frames, rng: frames[1:]))) == 5
+    iteration = iter(train.loader(4, pad_to=2, transform=lambda f, rng: f[1:] if f[0, 0, 0, 0] < 9 else f))
+    assert [len(next(iteration)) for _ in range(2)] == [4, 4]
+    with pytest.raises(LoaderError, match="sample 'rec009' has 3"):
+        next(iteration)
+
+
 def test_batch_transform_sees_batch_first_frames_and_draws_by_batch(train: Split) -> None:
     seen: list[tuple[torch.Size, int]] = []
 

@@ -121,6 +121,23 @@ def test_pinned_memory_needs_a_device(train: Split) -> None:
         train.loader(4, pin_memory=True)
 
 
+def test_pinned_memory_goes_back_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which lends it again only when copies that a GPU makes of it are done; this pool would not know of them."""
+    pinned: list[bool] = []
+
+    def empty(shape: tuple[int, ...], dtype: torch.dtype, pin_memory: bool) -> Tensor:
+        pinned.append(pin_memory)
+        return torch.zeros(shape, dtype=dtype)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    pool = BufferPool(2, pinned=True)
+    monkeypatch.setattr(torch, "empty", empty)
+    for _ in range(3):
+        assert pool.lend((3, 4), torch.uint8).shape == (3, 4)
+    assert pinned == [True] * 3
+    assert pool.n_free == 0
+
+
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_a_list_of_all_batches_is_right(train: Split, batch_first: bool) -> None:
     batches = list(train.loader(3, batch_first=batch_first)) + list(train.loader(5, batch_first=batch_first))
