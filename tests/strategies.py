@@ -27,3 +27,15 @@ def event_arrays(
         p=rng.integers(0, 2, n).astype(np.bool_),
         sensor=sensor,
     )
+
+
+def many_events(n: int, sensor: Sensor) -> EventArray:
+    """Events in time order, always the same: for what depends on how many there are."""
+    rng = np.random.default_rng(n)
+    return EventArray(
+        t=np.cumsum(rng.integers(0, 50, n), dtype=np.int64),
+        x=rng.integers(0, sensor.width, n).astype(np.uint16),
+        y=rng.integers(0, sensor.height, n).astype(np.uint16),
+        p=rng.integers(0, 2, n).astype(np.bool_),
+        sensor=sensor,
+    )

@@ -95,15 +95,15 @@ class StackedHistogram(DenseEncoding):
         """Count the events into windows [T, C, H, W] of zeros."""
         starts, stops = self._windows.bounds(events.t, len(out))
         n_lost = 0
+        height, width = out.shape[2:]
+        polarity = height * width * self.n_bins * (events.sensor.polarities - 1)  # one polarity: all in the first bins
+        strides = (height * width, polarity, width)
         for k, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
             if start == stop:
                 continue
-            bins = (
-                out[k].reshape(events.sensor.polarities, self.n_bins, *out.shape[2:]).swapaxes(0, 1)
-            )  # [bins, p, H, W]
             first = start + self._bin_starts(events.t[start:stop], events.start_us + k * self.duration_us)
             last = np.append(first[1:], stop)
-            n_lost += count_events(events.x, events.y, events.p, first, last, self.count_cutoff, bins)
+            n_lost += count_events(events.x, events.y, events.p, first, last, self.count_cutoff, strides, out[k])
         if n_lost:
             tally["over the cutoff"] += n_lost
         self._windows.count_rest(events, stops, tally)

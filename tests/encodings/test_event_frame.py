@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurodata.encodings.event_frame import EventFrame, reference
+from neurodata.encodings.event_frame import BLOCK, CountType, EventFrame, reference
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.signals import EventArray, Sensor
-from tests.strategies import event_arrays
+from tests.strategies import event_arrays, many_events
 
 split_ways = st.sampled_from(["count", "time"])
 
@@ -71,6 +71,18 @@ def test_one_polarity_sensor_has_one_channel() -> None:
 @given(events=event_arrays(), T=st.integers(1, 20), split_by=split_ways)
 def test_kernel_equals_the_reference(events: EventArray, T: int, split_by: str) -> None:
     np.testing.assert_array_equal(EventFrame(T=T, split_by=split_by)(events), reference(events, T, split_by))
+
+
+@pytest.mark.parametrize("n", [BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17])
+@pytest.mark.parametrize("polarities", [1, 2])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_windows_of_many_blocks_equal_the_reference(n: int, polarities: int, dtype: CountType) -> None:
+    """With counts that fit, and with counts that do not."""
+    events, tally = many_events(n, Sensor(2, 3, polarities)), Counter[str]()
+    frames = EventFrame(2, "time", dtype=dtype, overflow="saturate")(events, None, tally)
+    expected, limit = reference(events, 2, "time"), np.iinfo(dtype).max
+    np.testing.assert_array_equal(frames, np.minimum(expected, limit))
+    assert tally["saturated"] == np.maximum(expected - limit, 0).sum()
 
 
 @given(events=event_arrays(), T=st.integers(1, 20), split_by=split_ways)
