@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neurodata
-from neurodata.encodings.voxel_grid import VoxelGrid, reference
+from neurodata.encodings.voxel_grid import BLOCK, VoxelGrid, reference
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray, Sensor
-from tests.strategies import event_arrays
+from tests.strategies import event_arrays, many_events
 
 sizes = st.integers(1, 12)
 
@@ -53,6 +53,14 @@ def test_events_of_one_polarity_have_no_sign(per_polarity: bool) -> None:
 
 @given(events=event_arrays(), T=sizes, per_polarity=st.booleans())
 def test_kernel_equals_the_reference(events: EventArray, T: int, per_polarity: bool) -> None:
+    np.testing.assert_array_equal(VoxelGrid(T, per_polarity)(events), reference(events, T, per_polarity))
+
+
+@pytest.mark.parametrize("n", [BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17])
+@pytest.mark.parametrize("T", [1, 2, 3])
+@pytest.mark.parametrize("per_polarity", [False, True])
+def test_points_of_many_blocks_equal_the_reference(n: int, T: int, per_polarity: bool) -> None:
+    events = many_events(n, Sensor(6, 4))
     np.testing.assert_array_equal(VoxelGrid(T, per_polarity)(events), reference(events, T, per_polarity))
 
 
