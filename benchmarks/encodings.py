@@ -10,26 +10,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from benchmarks.grids import grid_encoders
+from benchmarks.grids import Encoder, grid_encoders, our_encoders
 from benchmarks.peers import evlib_rvt_representation, spikingjelly_event_functions
 from benchmarks.timing import medians_s, write_report
 from neurodata.encodings.bina_rep import BinaRep
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.encodings.stacked_histogram import StackedHistogram
 from neurodata.signals import EventArray, Sensor
+from neurodata.steps import DenseEncoding
 
 T = 16
 DURATION_US = 50_000
 SENSOR = Sensor(128, 128)
 Frames = Literal["count", "time", "duration", "bina_rep", "histogram"]
-Encoder = Callable[[], object]
 
 
 def generated(n: int) -> EventArray:
@@ -44,17 +43,14 @@ def generated(n: int) -> EventArray:
 
 
 def encoders(events: EventArray, frames: Frames) -> dict[str, Encoder]:
-    step = {
+    step: DenseEncoding = {
         "count": EventFrame(T=T, split_by="count"),
         "time": EventFrame(T=T, split_by="time"),
         "duration": EventFrame(duration_us=DURATION_US),
         "bina_rep": BinaRep(T=T, split_by="time"),
         "histogram": StackedHistogram(duration_us=DURATION_US, bins_span="events"),
     }[frames]
-    found: dict[str, Encoder] = {
-        "neurodata": lambda: step(events),
-        "one read of the columns": lambda: [column.sum() for column in (events.t, events.x, events.y, events.p)],
-    }
+    found = our_encoders(events, step)
     for peer, load in PEERS:
         try:
             encoder = load(events, frames)
