@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeAlias
 
+from neurodata.errors import EncodingError
 from neurodata.pipeline._execute import run_tasks, unfinished
 from neurodata.pipeline._find import is_finished, rebuild_folders
 from neurodata.pipeline._plan import Plan
 from neurodata.progress import Progress, silent
 from neurodata.storage import exclusive, remove_leftovers
-from neurodata.store import finalise
+from neurodata.store import committed_counts, finalise
 
 # Called with the number of tasks when there is work to do.
 MakeExecutor: TypeAlias = Callable[[int], AbstractContextManager[Executor]]
@@ -74,4 +75,15 @@ def _run(plan: Plan, folder: Path, make_executor: MakeExecutor, progress: Progre
             # Workers that were ended in the middle of a shard could not tidy up.
             remove_leftovers(folder)
             raise
+    _check_some_encoded(folder, plan.n_shards)
     finalise(folder, plan.head, plan.n_shards, plan.schemes)
+
+
+def _check_some_encoded(folder: Path, n_shards: int) -> None:
+    """A store of nothing is nobody's wish."""
+    total = committed_counts(folder, n_shards)
+    if total.read and not total.encoded:
+        raise EncodingError(
+            f"{folder}: none of {total.read:,} events was encoded: dropped {dict(total.dropped)}. Do the windows begin "
+            'where the recordings do (spike_raster: origin = "first-spike"), and are they long enough?'
+        )

@@ -2,6 +2,7 @@
 
 from neurodata.store._commit import EncodedSample as EncodedSample
 from neurodata.store._commit import committed as committed
+from neurodata.store._commit import committed_counts as committed_counts
 from neurodata.store._commit import write_shard as write_shard
 from neurodata.store._finalise import finalise as finalise
 from neurodata.store._layout import MANIFEST as MANIFEST

@@ -134,6 +134,11 @@ def read_commit(folder: Path, shard: int) -> Json:
     return record
 
 
+def committed_counts(folder: Path, n_shards: int) -> Counts:
+    """What the commit records of all shards count together; StoreError where one is missing or damaged."""
+    return sum((Counts(**read_commit(folder, shard)["counts"]) for shard in range(n_shards)), Counts())
+
+
 def remove_file(path: Path) -> None:
     """Delete a file if it is there; StorageError when it cannot be deleted."""
     try:

@@ -66,11 +66,6 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
         raise StoreError(f"{folder}: no scheme {head.default_scheme!r}, the default; there is {', '.join(schemes)}")
     total = sum((Counts(**commit["counts"]) for commit in commits), Counts())
     total.check(folder)
-    if total.read and not total.encoded:
-        raise StoreError(
-            f"{folder}: none of {total.read:,} events was encoded: dropped {dict(total.dropped)}. Do the windows begin "
-            'where the recordings do (spike_raster: origin = "first-spike"), and are they long enough?'
-        )
     small = zarr_files(head, table, schemes, n_shards)
     files = _small_entries(small) | _shard_entries(folder, commits)
     manifest = manifest_bytes(

@@ -11,7 +11,7 @@ import torch
 
 import neurodata
 from neurodata.datasets import Located
-from neurodata.errors import LoaderError, RecipeError, StoreError, StoreNotFoundError
+from neurodata.errors import EncodingError, LoaderError, RecipeError, StoreError, StoreNotFoundError
 from neurodata.loader import Split
 from neurodata.pipeline import measure_layouts
 from neurodata.recipe import STEP_KEYS, load_recipe
@@ -242,7 +242,7 @@ def test_an_encoding_takes_the_place_of_the_recipes(source: Path) -> None:
 
 def test_a_store_without_one_event_is_an_error(source: Path, tmp_path: Path) -> None:
     steps = '[[steps]]\nname = "time_slice"\nstart_us = 999999999\n[[steps]]\nname = "event_frame"\nT = 1\n'
-    with pytest.raises(StoreError, match=r"none of [\d,]+ events was encoded: dropped"):
+    with pytest.raises(EncodingError, match=r"none of [\d,]+ events was encoded: dropped"):
         neurodata.prepare("dvs-gesture", recipe=written(tmp_path, steps, layout="dense"), source=source)
 
 
