@@ -44,4 +44,4 @@ def test_advice_follows_from_what_was_measured() -> None:
     assert FOUND.advice[0] == "threads=2 is fastest here"
     assert "2.1 times as fast as float32" in FOUND.advice[1]
     assert "decoding is the limit" in FOUND.advice[2]
-    assert "reading is the limit" in replace(FOUND, read_us=50).advice[2]
+    assert "reading and unpacking is the limit" in replace(FOUND, read_us=50).advice[2]
