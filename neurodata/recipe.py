@@ -137,7 +137,7 @@ class Recipe:
 
     def stored_sensor(self) -> Sensor:
         """The pixel grid of the events that the stored transforms leave."""
-        return _sensor_after((step for _, step in self.steps), self.dataset.sensor)
+        return sensor_after((step for _, step in self.steps), self.dataset.sensor)
 
     def array(self) -> ArraySpec:
         """Shape and type of one sample's frames: as stored, or as a store of events is loaded.
@@ -148,7 +148,7 @@ class Recipe:
             When the layout cannot hold them, or a sample is too large to work with.
         """
         name = self._all_steps()[-1][0]
-        spec = self.encoding.spec(_sensor_after((step for _, step in self._all_steps()), self.dataset.sensor))
+        spec = self.encoding.spec(sensor_after((step for _, step in self._all_steps()), self.dataset.sensor))
         if spec.has_variable_steps and self.layout != "events" and (self.layout == "dense" or spec.axes[0] != "time"):
             if spec.axes[0] == "time":
                 what, way_out = "steps as a sample is long", "state T as well, or choose layout sparse or events"
@@ -242,8 +242,7 @@ def load_recipe(
     """A recipe by name or path, by default the one named like the dataset, with some parameters changed.
 
     `dataset` is one, or its name, such as "dvs-gesture" or "folder:DIR". `encoding` takes the place of the recipe's,
-    with its own defaults. `T` and `split_by` go to the steps that
-    have a parameter of that name.
+    with its own defaults. `T` and `split_by` go to the steps that have a parameter of that name.
 
     Raises
     ------
@@ -384,7 +383,8 @@ def _view_step(where: str, table: Mapping[str, Any]) -> ViewStep:
     return ViewStep(name, step, _check(where, f"{name}.only", Only | None, table.get("only")))
 
 
-def _sensor_after(steps: Iterable[Step], sensor: Sensor) -> Sensor:
+def sensor_after(steps: Iterable[Step], sensor: Sensor) -> Sensor:
+    """The pixel grid that the transforms among some steps leave of this one."""
     for step in steps:
         if isinstance(step, EventTransform):
             sensor = step.sensor_after(sensor)

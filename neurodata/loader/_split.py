@@ -104,6 +104,8 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
     augment
         The augmentations of the recipe that it was loaded by, which `loader(augment="recipe")` applies; None where no
         recipe is known.
+    view
+        How frames are made, of a store of events; None where frames are stored, or where it is not said yet.
     """
 
     def __init__(

@@ -12,13 +12,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import StoreError
-from neurodata.recipe import SPARSE_DTYPES
+from neurodata.recipe import SPARSE_DTYPES, Compression
 from neurodata.signals import EventArray, Sensor
 from neurodata.steps import ArraySpec
 from neurodata.store._sparse_code import encode
@@ -45,8 +45,6 @@ DTYPES = (
 SPARSE_CHUNK_BYTES = 1 << 14
 EVENTS_PER_CHUNK = 1 << 15
 LONGEST_SAMPLE_US = 2**32 - 1
-
-Compression: TypeAlias = Literal["none", "zstd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,30 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class DenseLayout(Layout):
+class FramesLayout(Layout):
+    """What the layouts that store frames share.
+
+    Parameters
+    ----------
+    array
+        Shape, type and axes of one sample.
+    """
+
+    array: ArraySpec
+
+    def n_steps(self, signal: NDArray[Any]) -> int:
+        """Length of the first axis."""
+        return signal.shape[0] if signal.ndim else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The layout as the store's JSON files hold it."""
+        array = self.array
+        described = {"shape": list(array.shape), "dtype": array.dtype.name, "axes": list(array.axes)}
+        return Layout.to_json(self) | described
+
+
+@dataclass(frozen=True, slots=True)
+class DenseLayout(FramesLayout):
     """One array a sample, all of one shape, one sample a chunk: [N, *shape] is one Zarr array.
 
     Parameters
@@ -147,7 +168,6 @@ class DenseLayout(Layout):
         When the array cannot be stored: an empty axis, an unknown type, axes without names.
     """
 
-    array: ArraySpec
     kind: ClassVar[str] = "dense"
 
     def __post_init__(self) -> None:
@@ -166,10 +186,6 @@ class DenseLayout(Layout):
         _check_sample(signal, self.array, key)
         return (signal[np.newaxis],)
 
-    def n_steps(self, signal: NDArray[Any]) -> int:
-        """Length of the first axis."""
-        return signal.shape[0] if signal.ndim else 1
-
     def n_chunks(self, n_items: int) -> int:
         """The index has room for a whole shard: all shards belong to one array."""
         return self.samples_per_shard
@@ -178,13 +194,9 @@ class DenseLayout(Layout):
         """Zarr names a shard of the array by its place along each axis."""
         return "/".join([ZARR, column.name, "c", str(shard), *("0" for _ in self.array.shape)])
 
-    def to_json(self) -> dict[str, Any]:
-        """The layout as the store's JSON files hold it."""
-        return Layout.to_json(self) | _array_json(self.array)
-
 
 @dataclass(frozen=True, slots=True)
-class SparseLayout(Layout):
+class SparseLayout(FramesLayout):
     """Counts of which most are zero, as a code of about one byte for each that is not (`_sparse_code`).
 
     Parameters
@@ -198,7 +210,6 @@ class SparseLayout(Layout):
         When the numbers are not unsigned counts, or an axis is empty or without a name.
     """
 
-    array: ArraySpec
     kind: ClassVar[str] = "sparse"
 
     def __post_init__(self) -> None:
@@ -214,14 +225,6 @@ class SparseLayout(Layout):
         """The code of the sample."""
         _check_sample(signal, self.array, key)
         return (encode(signal),)
-
-    def n_steps(self, signal: NDArray[Any]) -> int:
-        """Length of the first axis."""
-        return signal.shape[0] if signal.ndim else 1
-
-    def to_json(self) -> dict[str, Any]:
-        """The layout as the store's JSON files hold it."""
-        return Layout.to_json(self) | _array_json(self.array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,10 +326,6 @@ def check_scheme_name(name: str) -> None:
 def _little_endian(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type as stored: little-endian on every machine."""
     return dtype.newbyteorder("<")
-
-
-def _array_json(array: ArraySpec) -> dict[str, Any]:
-    return {"shape": list(array.shape), "dtype": array.dtype.name, "axes": list(array.axes)}
 
 
 def _check_array(array: ArraySpec, dtypes: tuple[str, ...]) -> None:
