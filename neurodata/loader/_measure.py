@@ -39,8 +39,8 @@ class Measurement:
     batch_size, frame_bytes
         Samples of a batch, and bytes of a sample's frames as stored.
     copy_us, read_us, decode_us, convert_us
-        Of one sample on one thread: copying its frames in memory, reading what is stored, making frames of that, and
-        making them float32.
+        Of one sample on one thread: copying its frames in memory, reading (and unpacking) what is stored, making
+        frames of that, and making them float32.
     first_batch_ms
         From `iter` to the first batch.
     rates
@@ -72,9 +72,12 @@ class Measurement:
             faster = stored.samples_per_s / floats.samples_per_s
             sentences.append(f'dtype="stored" is {faster:.1f} times as fast as float32: convert on the device')
         if self.limit == "read":
-            sentences.append("reading is the limit: a smaller layout (sparse), or stage= on a local disk")
+            sentences.append(
+                'reading and unpacking is the limit: compression = "none", a smaller layout (sparse), or stage= on a '
+                "local disk"
+            )
         if self.limit == "decode":
-            sentences.append('decoding is the limit: compression = "none", or fewer transforms at load')
+            sentences.append("decoding is the limit: fewer steps at load, or a dense store")
         return sentences
 
 
@@ -109,7 +112,10 @@ def measure(split: Split, batch_size: int, most_threads: int, progress: Progress
 def _read_stored(split: Split, index: int) -> object:
     store, view = split.store, split.source.view
     if view is not None:
-        return view.times_and_addresses(store, index) if view.counts_addresses else store.read_items(index, "t")
+        if view.counts_addresses:
+            return view.times_and_addresses(store, index)
+        store.read_items(index, "t")
+        return store.read_items(index, "address")
     return store.read_code(index) if isinstance(store.head.layout, SparseLayout) else store.read(index)
 
 
