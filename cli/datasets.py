@@ -22,7 +22,7 @@ def datasets(json: JsonOption = False) -> None:
             {
                 "name": dataset.name,
                 "title": dataset.title,
-                "sensor": str(dataset.sensor),
+                "form": str(dataset.form),
                 "classes": len(dataset.classes),
                 "train": dataset.published_counts["train"],
                 "test": dataset.published_counts["test"],

@@ -81,7 +81,7 @@ def _dataset_facts(name: str) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "what": inspect.getdoc(inspect.getmodule(type(dataset))),
-        "sensor": str(dataset.sensor),
+        "form": str(dataset.form),
         "samples": {partition: count for partition, count in dataset.published_counts.items() if count},
         "classes": list(dataset.classes),
         "files": [
@@ -104,7 +104,7 @@ def _folder_facts(dataset: Dataset) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "what": dataset.title,
-        "sensor": str(dataset.sensor),
+        "form": str(dataset.form),
         "formats": dict(Counter(str(ref.format) for ref in samples)),
         "samples": {"train": len(scheme.train), "validation": len(scheme.validation), "test": len(scheme.test)},
         "classes": {name: n_of_class[k] for k, name in enumerate(dataset.classes)},

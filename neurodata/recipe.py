@@ -12,7 +12,7 @@ import difflib
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_type_hints
@@ -24,15 +24,16 @@ from neurodata import registry
 from neurodata.datasets import Dataset, find_dataset
 from neurodata.draws import generator
 from neurodata.errors import RecipeError
-from neurodata.signals import EventArray, Sensor, Signal
-from neurodata.steps import LARGEST_ARRAY_BYTES, ArraySpec, Encoding, EventTransform, Step, Tally
+from neurodata.forms import Form, Sensor
+from neurodata.signals import EventArray, Signal
+from neurodata.steps import ADDED, LARGEST_ARRAY_BYTES, ArraySpec, Encoding, Kinds, SignalTransform, Step, Tally
 from neurodata.storage import canonical_json
 
 if TYPE_CHECKING:
     from neurodata.augmentations import Augmentation
 
 # The store format (docs/store-format.md): stores of another version are other stores.
-STORE_VERSION = 2
+STORE_VERSION = 3
 LayoutName = Literal["dense", "sparse", "events"]
 Compression = Literal["none", "zstd"]
 # Types of counts that a sparse layout holds.
@@ -88,7 +89,8 @@ class Recipe:
         How a store keeps samples: "dense" is one array [N, T, C, H, W], "sparse" a code of the counts that are not
         zero, "events" the events, from which frames are made at load.
     compression
-        Of each chunk: "none" or "zstd".
+        Of each chunk: "none" or "zstd". None is "none" for sparse layouts, whose code is small already and read two to
+        three times as fast like this, and "zstd" for others (benchmarks/loader.py measures it).
     samples_per_shard
         Samples in one file of the store; also the unit of work and of commit.
     augment
@@ -106,27 +108,34 @@ class Recipe:
     steps: tuple[tuple[str, Step], ...]
     view: tuple[ViewStep, ...] = ()
     layout: LayoutName = "dense"
-    compression: Compression = "zstd"
+    compression: Compression | None = None
     samples_per_shard: int = 64
     seed: int = 0
     augment: tuple[Augmentation, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.compression is None:
+            object.__setattr__(self, "compression", "none" if self.layout == "sparse" else "zstd")
         if self.samples_per_shard < 1:
             raise RecipeError(f"{self.name}: samples_per_shard is {self.samples_per_shard}; expected at least 1")
         kind: type = self.dataset.gives
         for name, step in self._all_steps():
-            if step.takes is not kind:
+            if not issubclass(kind, step.takes):
                 raise RecipeError(f"{self.name}: {_does_not_follow(name, step, kind)}")
             kind = step.gives
         self._check_labels()
         if kind is not np.ndarray:
             raise RecipeError(
-                f"{self.name}: no step gives an array; end the steps with an encoding such as event_frame"
+                f"{self.name}: no step gives an array, but {kind.__name__}; end the steps with {_an_encoding_of(kind)}"
             )
         if bool(self.view) != (self.layout == "events"):
             raise RecipeError(
                 f"{self.name}: steps at load go with layout events, which holds events; it is {self.layout}"
+            )
+        if self.layout == "events" and not isinstance(self._stored_form(), Sensor):
+            raise RecipeError(
+                f"{self.name}: layout events holds events, and the steps before {self.view[0].name} give none: choose "
+                'layout "dense" or "sparse", or state a step that makes events'
             )
 
     @property
@@ -136,8 +145,13 @@ class Recipe:
         return encoding
 
     def stored_sensor(self) -> Sensor:
-        """The pixel grid of the events that the stored transforms leave."""
-        return sensor_after((step for _, step in self.steps), self.dataset.sensor)
+        """The pixel grid of the events that are stored, in a layout of events."""
+        form = self._stored_form()
+        assert isinstance(form, Sensor)  # checked in __post_init__
+        return form
+
+    def _stored_form(self) -> Form:
+        return form_after((step for _, step in self.steps), self.dataset.form)
 
     def array(self) -> ArraySpec:
         """Shape and type of one sample's frames: as stored, or as a store of events is loaded.
@@ -147,8 +161,7 @@ class Recipe:
         RecipeError
             When the layout cannot hold them, or a sample is too large to work with.
         """
-        name = self._all_steps()[-1][0]
-        spec = self.encoding.spec(sensor_after((step for _, step in self._all_steps()), self.dataset.sensor))
+        name, spec = self._all_steps()[-1][0], self.final_spec()
         if spec.has_variable_steps and self.layout != "events" and (self.layout == "dense" or spec.axes[0] != "time"):
             if spec.axes[0] == "time":
                 what, way_out = "steps as a sample is long", "state T as well, or choose layout sparse or events"
@@ -170,14 +183,21 @@ class Recipe:
             )
         return spec
 
+    def final_spec(self) -> ArraySpec:
+        """What the last step gives, whether or not the layout can hold it."""
+        return self.encoding.spec(form_after((step for _, step in self._all_steps()), self.dataset.form))
+
     def encode(self, signal: Signal, key: str, tally: Tally | None = None) -> NDArray[Any] | EventArray:
         """What is stored of one sample: all stored steps, one after the other; losses are added to the tally.
 
         Random steps draw from (seed, step, key): the same for the same sample, whatever else is prepared.
         """
         result: Any = signal
-        for k, (_, step) in enumerate(self.steps):
+        for k, (name, step) in enumerate(self.steps):
+            had_events = isinstance(result, EventArray)
             result = step(result, self._draws(k, key), tally)
+            if isinstance(result, EventArray) and not had_events and tally is not None:
+                tally[f"{ADDED}{name}"] += len(result)  # from here on, every event is accounted for
         return result  # type: ignore[no-any-return]  # an array or events, checked in __post_init__
 
     def target(self, target: int, key: str) -> int:
@@ -242,7 +262,8 @@ def load_recipe(
     """A recipe by name or path, by default the one named like the dataset, with some parameters changed.
 
     `dataset` is one, or its name, such as "dvs-gesture" or "folder:DIR". `encoding` takes the place of the recipe's,
-    with its own defaults. `T` and `split_by` go to the steps that have a parameter of that name.
+    with its own defaults. `T` and `split_by` go to the steps that have a parameter of that name. A recipe that names no
+    layout is stored sparse where frames are counts, and dense where they are other numbers.
 
     Raises
     ------
@@ -305,7 +326,10 @@ def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
     if not isinstance(tables, list):
         raise RecipeError(f"{where}: augment is {tables!r}; expected [[augment]] tables")
     augment = tuple(parse_augmentation(where, entry) for entry in tables)
-    return Recipe(name=Path(where).stem, dataset=dataset, steps=stored, view=view, augment=augment, **values)
+    recipe = Recipe(name=Path(where).stem, dataset=dataset, steps=stored, view=view, augment=augment, **values)
+    if "layout" in values or recipe.final_spec().dtype.name not in SPARSE_DTYPES:
+        return recipe
+    return replace(recipe, layout="sparse", compression=values.get("compression"))
 
 
 def parse_augmentation(where: str, table: Mapping[str, Any]) -> Augmentation:
@@ -354,7 +378,7 @@ def _build_steps(
                     'frozen = true if that is meant; to draw anew in every epoch, choose layout = "events" or augment '
                     "in the loader"
                 )
-        elif view or asks or is_free or step.gives is not EventArray:
+        elif view or asks or is_free or step.gives is np.ndarray:
             if is_frozen:
                 raise RecipeError(f"{where}: {name} is frozen, but it is done at load, after a step that is not stored")
             view.append(entry)
@@ -383,12 +407,12 @@ def _view_step(where: str, table: Mapping[str, Any]) -> ViewStep:
     return ViewStep(name, step, _check(where, f"{name}.only", Only | None, table.get("only")))
 
 
-def sensor_after(steps: Iterable[Step], sensor: Sensor) -> Sensor:
-    """The pixel grid that the transforms among some steps leave of this one."""
+def form_after(steps: Iterable[Step], form: Form) -> Form:
+    """The form of what the transforms among some steps make of a signal of this form."""
     for step in steps:
-        if isinstance(step, EventTransform):
-            sensor = step.sensor_after(sensor)
-    return sensor
+        if isinstance(step, SignalTransform):
+            form = step.form_after(form)
+    return form
 
 
 def _construct(where: str, table: Mapping[str, Any], wanted: type) -> Any:
@@ -444,12 +468,23 @@ def _does_not_follow(name: str, step: Step, kind: type) -> str:
     """Why a step cannot come after one that gives this kind of signal."""
     if kind is np.ndarray:
         return f"{name} comes after an encoding: transforms come before it, and a recipe has one encoding"
-    return f"step {name} takes {step.takes.__name__}, but what comes before gives {kind.__name__}"
+    return f"step {name} takes {kind_names(step.takes)}, but what comes before gives {kind.__name__}"
+
+
+def kind_names(kinds: Kinds) -> str:
+    """What a step takes, in words: "Image or Series"."""
+    return " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+
+
+def _an_encoding_of(kind: type) -> str:
+    """The encodings that make an array of this kind of signal, in words."""
+    steps = ((name, registry.encodings[name]) for name in registry.encodings)
+    return ", ".join(name for name, step in steps if step.gives is np.ndarray and issubclass(kind, step.takes))
 
 
 def label_change(step: Step) -> str | None:
     """The change of the meaning of classes that a step makes and that labels are to follow."""
-    return step.label_map if isinstance(step, EventTransform) and getattr(step, "labels", None) == "map" else None
+    return step.label_map if isinstance(step, SignalTransform) and getattr(step, "labels", None) == "map" else None
 
 
 def _only(entry: ViewStep) -> dict[str, Any]:

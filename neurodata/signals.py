@@ -14,26 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import SignalError
+from neurodata.forms import (
+    ClipForm,
+    Form,
+    ImageForm,
+    PointCloudForm,
+    SeriesForm,
+    SpikeCountsForm,
+    WaveformForm,
+)
+from neurodata.forms import Sensor as Sensor
 
 LAST_TIME_US = 2**62 - 1  # and as much before zero: the difference of two times fits int64
 # The record layout of tonic and most NumPy event files.
 TONIC_EVENT_DTYPE = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
-
-
-@dataclass(frozen=True, slots=True)
-class Sensor:
-    """Pixel grid of an event sensor: 128x128x2 for a DVS128, 700x1x1 for SHD's cochlea."""
-
-    width: int
-    height: int = 1
-    polarities: int = 2
-
-    def __post_init__(self) -> None:
-        if not (1 <= self.width <= 65536 and 1 <= self.height <= 65536 and self.polarities in (1, 2)):
-            raise SignalError(f"sensor {self}: width and height are 1 to 65536, polarities 1 or 2")
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}x{self.polarities}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,6 +167,11 @@ class EventArray:
         return (self[first : first + n] for first in range(0, len(self), n))
 
     @property
+    def form(self) -> Sensor:
+        """The pixel grid."""
+        return self.sensor
+
+    @property
     def n_events(self) -> int:
         """Number of events."""
         return len(self.t)
@@ -238,6 +237,17 @@ class Waveform:
         if not self.rate_hz > 0:
             raise SignalError(f"waveform: rate_hz is {self.rate_hz}; expected a positive number")
 
+    @property
+    def form(self) -> WaveformForm:
+        """Rate, channels and length."""
+        n_channels = 1 if self.samples.ndim == 1 else self.samples.shape[1]
+        return WaveformForm(self.rate_hz, n_channels, len(self.samples))
+
+    @property
+    def duration_us(self) -> int:
+        """How long it is."""
+        return round(len(self.samples) / self.rate_hz * 1e6)
+
     def __repr__(self) -> str:
         return f"Waveform({_by(self.samples)} samples at {self.rate_hz:g} Hz)"
 
@@ -254,6 +264,17 @@ class Clip:
         if not self.fps > 0:
             raise SignalError(f"clip: fps is {self.fps}; expected a positive number")
 
+    @property
+    def form(self) -> ClipForm:
+        """Size of the frames, their rate and number."""
+        n_frames, height, width, n_channels = self.frames.shape
+        return ClipForm(width, height, n_channels, self.fps, n_frames)
+
+    @property
+    def duration_us(self) -> int:
+        """How long it is, the last frame included."""
+        return round(len(self.frames) / self.fps * 1e6)
+
     def __repr__(self) -> str:
         return f"Clip({_by(self.frames)}, {self.fps:g} frames a second)"
 
@@ -266,6 +287,17 @@ class Image:
 
     def __post_init__(self) -> None:
         _require(self.pixels, "image", np.float32, (3,))
+
+    @property
+    def form(self) -> ImageForm:
+        """Size and channels."""
+        height, width, n_channels = self.pixels.shape
+        return ImageForm(width, height, n_channels)
+
+    @property
+    def duration_us(self) -> int:
+        """0: it has no time."""
+        return 0
 
     def __repr__(self) -> str:
         return f"Image({_by(self.pixels)})"
@@ -285,6 +317,16 @@ class PointCloud:
             raise SignalError(
                 f"point cloud: xyz {self.xyz.shape} and features {self.features.shape}; expected [n, 3] and [n, k]"
             )
+
+    @property
+    def form(self) -> PointCloudForm:
+        """Features and points."""
+        return PointCloudForm(self.features.shape[1], len(self.xyz))
+
+    @property
+    def duration_us(self) -> int:
+        """0: it has no time."""
+        return 0
 
     def __repr__(self) -> str:
         return f"PointCloud({len(self.xyz)} points, {self.features.shape[1]} features)"
@@ -308,9 +350,55 @@ class SpikeCounts:
             if len(series) != len(self.counts):
                 raise SignalError(f"spike counts: target {name} has {len(series)} rows for {len(self.counts)} bins")
 
+    @property
+    def form(self) -> SpikeCountsForm:
+        """Units, bins and their length."""
+        return SpikeCountsForm(self.counts.shape[1], self.bin_us, len(self.counts))
+
+    @property
+    def duration_us(self) -> int:
+        """How long it is."""
+        return len(self.counts) * self.bin_us
+
     def __repr__(self) -> str:
         targets = ", ".join(self.targets) or "none"
         return f"SpikeCounts({_by(self.counts)} bins of {self.bin_us} us and units, targets: {targets})"
 
 
-Signal: TypeAlias = EventArray | Waveform | Clip | Image | PointCloud | SpikeCounts
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Rows of real values over time, such as a spectrogram: float32 [n_steps, n_channels], rate_hz rows a second."""
+
+    values: NDArray[np.float32]
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        _require(self.values, "series", np.float32, (2,))
+        if not self.rate_hz > 0:
+            raise SignalError(f"series: rate_hz is {self.rate_hz}; expected a positive number")
+
+    @property
+    def form(self) -> SeriesForm:
+        """Values a row, rate and number of rows."""
+        return SeriesForm(self.values.shape[1], self.rate_hz, len(self.values))
+
+    @property
+    def duration_us(self) -> int:
+        """How long it is."""
+        return round(len(self.values) / self.rate_hz * 1e6)
+
+    def __repr__(self) -> str:
+        return f"Series({_by(self.values)} rows and channels, {self.rate_hz:g} rows a second)"
+
+
+Signal: TypeAlias = EventArray | Waveform | Clip | Image | PointCloud | SpikeCounts | Series
+# The kind of signal that each form is one of.
+KINDS: dict[type[Form], type[Signal]] = {
+    Sensor: EventArray,
+    WaveformForm: Waveform,
+    ClipForm: Clip,
+    ImageForm: Image,
+    PointCloudForm: PointCloud,
+    SpikeCountsForm: SpikeCounts,
+    SeriesForm: Series,
+}

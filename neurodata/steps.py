@@ -1,7 +1,7 @@
 """A step of a recipe: a transform (signal -> signal of the same kind) or an encoding (signal -> array).
 
-A step is a frozen dataclass whose fields are its parameters; `EventTransform` and `DenseEncoding` are the bases that
-the steps on events share.
+A step is a frozen dataclass whose fields are its parameters. `SignalTransform` and `SignalEncoding` are the bases that
+steps share; `EventTransform` and `DenseEncoding` are theirs for events.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import EncodingError, RecipeError
-from neurodata.signals import EventArray, Sensor
+from neurodata.forms import Form, Sensor
+from neurodata.signals import EventArray
 
 # What a step counts while it works, by reason: {"saturated": 12} events lost, {"added: noise": 3} events more.
 # Conservation is checked with it.
@@ -45,6 +46,10 @@ class ArraySpec:
         return prod(self.shape) * self.dtype.itemsize
 
 
+# The kind of signal that a step takes, or several.
+Kinds: TypeAlias = type | tuple[type, ...]
+
+
 class Step(Protocol):
     """What a class in `transforms/` or `encodings/` offers; a frozen dataclass whose fields are its parameters.
 
@@ -59,7 +64,7 @@ class Step(Protocol):
     """
 
     version: ClassVar[int]
-    takes: ClassVar[type]
+    takes: ClassVar[Kinds]
     gives: ClassVar[type]
     examples: ClassVar[Sequence[Mapping[str, Any]]]
     aliases: ClassVar[Mapping[str, str]]
@@ -78,119 +83,163 @@ class Step(Protocol):
 
 
 class Encoding(Step, Protocol):
-    """A step whose result is a dense array of a shape that follows from the sensor (and where stated, the sample)."""
+    """A step whose result is an array of a shape that follows from the form (and where stated, the sample)."""
 
     @property
     def counts_events(self) -> bool:
         """Whether the sum of the array is the number of events encoded: preparing checks conservation by it."""
         ...
 
-    def spec(self, sensor: Sensor) -> ArraySpec:
-        """Shape, type and axes of the array for signals from this sensor."""
+    def spec(self, form: Any) -> ArraySpec:
+        """Shape, type and axes of the array for signals of this form, of a kind that the step takes.
+
+        Raises
+        ------
+        RecipeError
+            When signals of this form cannot be encoded, such as sound of two channels where one is needed.
+        """
         ...
 
 
-class EventTransform:
-    """Base of transforms of events: a frozen dataclass that implements `apply`.
-
-    Events that leave are added to the tally by reason, new ones under a reason that begins with "added: ".
-    """
+class _SignalStep:
+    """What steps have unless they say otherwise."""
 
     __slots__ = ()
     version: ClassVar[int] = 1
-    takes: ClassVar[type] = EventArray
-    gives: ClassVar[type] = EventArray
+    takes: ClassVar[Kinds]
+    gives: ClassVar[type]
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     aliases: ClassVar[Mapping[str, str]] = {}
-    # The map of `Dataset.label_maps` that tells what becomes of a class ("flip_x" ...); None: classes stay.
-    label_map: ClassVar[str | None] = None
 
     @property
     def stochastic(self) -> bool:
         """Whether the result depends on `rng`."""
         return False
 
-    def sensor_after(self, sensor: Sensor) -> Sensor:
-        """The pixel grid of the result for events from this sensor."""
-        return sensor
+    def _require_draws(self, rng: np.random.Generator | None) -> None:
+        if self.stochastic and rng is None:
+            raise RecipeError(f"{type(self).__name__} is random: give it a generator, as in np.random.default_rng(0)")
+
+
+class SignalTransform(_SignalStep):
+    """Base of steps from a signal to a signal, of the same or another kind: a frozen dataclass that has `apply`.
+
+    One that gives another form says which by `form_after`.
+    """
+
+    __slots__ = ()
+    # The map of `Dataset.label_maps` that tells what becomes of a class ("flip_x" ...); None: classes stay.
+    label_map: ClassVar[str | None] = None
+
+    def form_after(self, form: Any) -> Form:
+        """The form of the result for a signal of this form; RecipeError when it cannot take such."""
+        return form  # type: ignore[no-any-return]  # as the kinds that a step takes say
 
     def happens(self, rng: np.random.Generator | None) -> bool:
         """Whether a transform that happens with some probability does: its first draw from `rng`."""
         return True
 
-    def apply(self, events: EventArray, rng: np.random.Generator | None, tally: Tally) -> EventArray:
-        """The transformed events, on `sensor_after(events.sensor)`; columns that do not change may be shared."""
+    def apply(self, signal: Any, rng: np.random.Generator | None, tally: Tally) -> Any:
+        """The result, of the form `form_after(signal.form)`; arrays that do not change may be shared."""
         raise NotImplementedError
 
-    def __call__(
-        self, signal: EventArray, rng: np.random.Generator | None = None, tally: Tally | None = None
-    ) -> EventArray:
-        """The transformed events; the input is left as it is.
+    def __call__(self, signal: Any, rng: np.random.Generator | None = None, tally: Tally | None = None) -> Any:
+        """The result; the input is left as it is.
 
         Raises
         ------
         RecipeError
-            When the step is random and no `rng` is given.
+            When the step is random and no `rng` is given, or the signal's form does not fit.
+        EncodingError
+            When the signal itself does not, such as one with values that are not numbers.
         """
-        if self.stochastic and rng is None:
-            raise RecipeError(f"{type(self).__name__} is random: give it a generator, as in np.random.default_rng(0)")
+        self._require_draws(rng)
         return self.apply(signal, rng, Counter() if tally is None else tally)
 
 
-class DenseEncoding:
-    """Base of encodings of events into an array: a frozen dataclass that implements `spec` and `fill`."""
+class EventTransform(SignalTransform):
+    """Base of transforms of events.
+
+    Events that leave are added to the tally by reason, new ones under a reason that begins with "added: ".
+    """
 
     __slots__ = ()
-    version: ClassVar[int] = 1
-    takes: ClassVar[type] = EventArray
+    takes: ClassVar[Kinds] = EventArray
+    gives: ClassVar[type] = EventArray
+
+    def sensor_after(self, sensor: Sensor) -> Sensor:
+        """The pixel grid of the result for events from this sensor."""
+        return sensor
+
+    def form_after(self, form: Sensor) -> Sensor:
+        """The pixel grid of the result."""
+        return self.sensor_after(form)
+
+
+class SignalEncoding(_SignalStep):
+    """Base of encodings of a signal into an array: a frozen dataclass that implements `spec` and `encode`."""
+
+    __slots__ = ()
     gives: ClassVar[type] = np.ndarray
-    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
-    aliases: ClassVar[Mapping[str, str]] = {}
 
     @property
     def counts_events(self) -> bool:
         """Whether the sum of the array is the number of events encoded."""
         return False
 
-    @property
-    def stochastic(self) -> bool:
-        """Whether the result depends on `rng`."""
-        return False
+    def spec(self, form: Any) -> ArraySpec:
+        """Shape, type and axes of the array for signals of this form; RecipeError when it cannot take such."""
+        raise NotImplementedError
+
+    def n_steps(self, signal: Any) -> int:
+        """Length of the first axis for this signal, where the form of all signals does not tell."""
+        return self.spec(signal.form).shape[0]
+
+    def encode(self, signal: Any, out: NDArray[Any], rng: np.random.Generator | None, tally: Tally) -> None:
+        """Write the array of this signal over `out`: C-contiguous zeros of the shape and type that `spec` tells."""
+        raise NotImplementedError
+
+    def __call__(self, signal: Any, rng: np.random.Generator | None = None, tally: Tally | None = None) -> NDArray[Any]:
+        """The array of this signal, of the shape and type that `spec` tells, also when there is nothing in it.
+
+        Raises
+        ------
+        RecipeError
+            When the step is random and no `rng` is given, or the signal's form does not fit.
+        EncodingError
+            When the array would take more than 4 GiB, or the signal itself cannot be encoded.
+        """
+        self._require_draws(rng)
+        spec = self.spec(signal.form)
+        n_steps = (self.n_steps(signal),) if spec.has_variable_steps else spec.shape[:1]
+        shape = (*n_steps, *spec.shape[1:])
+        check_memory(
+            f"{type(self).__name__}: {signal!r} makes an array {shape} of {spec.dtype}, which takes",
+            prod(shape) * spec.dtype.itemsize,
+            "fewer or longer time steps, or a smaller signal; or a recording's clock jumps",
+        )
+        out = np.zeros(shape, spec.dtype)
+        self.encode(signal, out, rng, Counter() if tally is None else tally)
+        return out
+
+
+class DenseEncoding(SignalEncoding):
+    """Base of encodings of events into an array, none of them random: one implements `spec` and `fill`."""
+
+    __slots__ = ()
+    takes: ClassVar[Kinds] = EventArray
 
     def spec(self, sensor: Sensor) -> ArraySpec:
         """Shape, type and axes of the array for events from this sensor."""
         raise NotImplementedError
 
-    def n_steps(self, events: EventArray) -> int:
-        """Length of the first axis for these events, where the sensor alone does not tell."""
-        return self.spec(events.sensor).shape[0]
-
     def fill(self, events: EventArray, out: NDArray[Any], tally: Tally) -> None:
         """Write the array of these events over `out`: C-contiguous zeros of the shape and type that `spec` tells."""
         raise NotImplementedError
 
-    def __call__(
-        self, signal: EventArray, rng: np.random.Generator | None = None, tally: Tally | None = None
-    ) -> NDArray[Any]:
-        """The array of these events, of the shape and type that `spec` tells, also when there are none.
-
-        Raises
-        ------
-        EncodingError
-            When the array would take more than 4 GiB.
-        """
-        spec = self.spec(signal.sensor)
-        n_steps = self.n_steps(signal) if spec.has_variable_steps else spec.shape[0]
-        shape = (n_steps, *spec.shape[1:])
-        check_memory(
-            f"{type(self).__name__}: {len(signal)} events over {signal.duration_us} us make an array {shape} "
-            f"of {spec.dtype}, which takes",
-            prod(shape) * spec.dtype.itemsize,
-            "fewer or longer time steps, or a smaller sensor; or the recording's clock jumps",
-        )
-        out = np.zeros(shape, spec.dtype)
-        self.fill(signal, out, Counter() if tally is None else tally)
-        return out
+    def encode(self, signal: EventArray, out: NDArray[Any], rng: np.random.Generator | None, tally: Tally) -> None:
+        """Write the array of these events over `out`."""
+        self.fill(signal, out, tally)
 
 
 # What becomes of labels when a transform can change the meaning of a class: the dataset's map, or nothing.

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal
 
 from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError
-from neurodata.signals import EventArray, Sensor, Signal
+from neurodata.forms import Form, Sensor
+from neurodata.signals import KINDS, Signal
 from neurodata.storage import is_file, is_folder, parse_checksum
 
 Partition = Literal["train", "validation", "test"]
@@ -131,7 +132,8 @@ class Dataset(ABC):
     name: str
     version: ClassVar[int]
     title: str
-    sensor: Sensor
+    # What is known of every sample before it is read: the pixel grid of events, the rate of sound ...
+    form: Form
     # The format of its recordings, unless a sample says another one.
     format: str
     classes: tuple[str, ...]
@@ -142,11 +144,9 @@ class Dataset(ABC):
     # Samples per partition of the default scheme in the published files.
     published_counts: ClassVar[Mapping[Partition, int]]
     default_scheme: ClassVar[str] = "official"
-    # The kind of signal that its samples are.
-    gives: type[Signal] = EventArray
     # Where its files lie, for a dataset that is a folder of somebody's own; None for published ones.
     own_folder: Path | None = None
-    # Whether recordings are read with the dataset's sensor, whatever they say; else one that tells another is an error.
+    # Whether events are read with the dataset's sensor, whatever files say; else one that tells another is an error.
     imposes_sensor: bool = True
     # What becomes of a class when a transform changes what is seen ("flip_x", "reverse_time" ...): {index: index} of
     # those that change. A change that is not named is not known to leave classes what they are.
@@ -177,6 +177,16 @@ class Dataset(ABC):
     @abstractmethod
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """Write a small generated look-alike in the published on-disk form: the archives, named as in `sources`."""
+
+    @property
+    def gives(self) -> type[Signal]:
+        """The kind of signal that its samples are."""
+        return KINDS[type(self.form)]
+
+    @property
+    def sensor(self) -> Sensor | None:
+        """The pixel grid of its events; None where samples are no events."""
+        return self.form if isinstance(self.form, Sensor) else None
 
     @property
     def recipe(self) -> str:

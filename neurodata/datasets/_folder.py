@@ -1,8 +1,8 @@
-"""Anyone's own recordings as a dataset: `folder:DIR`, in any format of events that can be read.
+"""Anyone's own recordings as a dataset: `folder:DIR`, in any format that can be read: events, sound, video, points ...
 
 Sub-folders are classes (below train, validation and test where the folder has these), or a labels file says what is a
-sample. Files of many samples are taken apart. Formats are found out file by file; the sensor is the one that all
-recordings tell. Both can be stated.
+sample. Files of many samples are taken apart. Formats are found out file by file; the form (the sensor of events, the
+rate of sound ...) is the one that all recordings tell. Format and sensor can be stated.
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ from neurodata import registry
 from neurodata.datasets._contract import PARTITIONS, Dataset, Partition, SampleRef, Scheme
 from neurodata.datasets._folder_rows import Row, labelled_rows, ordered_classes, tree_rows
 from neurodata.errors import FormatError, RecipeError, SourceNotFoundError, UntoldSensorError
-from neurodata.formats import Collection, CollectionFormat, detect, open_collection, open_recording, recognises
-from neurodata.signals import EventArray, Sensor
+from neurodata.formats import (
+    Collection,
+    CollectionFormat,
+    SignalFormat,
+    detect,
+    open_collection,
+    open_recording,
+    recognises,
+)
+from neurodata.forms import Form, Sensor, form_to_json, in_general
+from neurodata.signals import EventArray
 from neurodata.storage import is_folder
 
 
@@ -33,16 +42,16 @@ class Folder(Dataset):
     format
         Name of the recordings' format; without labels, only files with its extensions are taken. None: found out.
     sensor
-        Pixel grid of all recordings; None: the one that all of them tell.
+        Pixel grid of all recordings of events; None: the one that all of them tell.
 
     Raises
     ------
     SourceNotFoundError
         When the folder is missing, or holds no recordings.
     FormatError
-        When a file is of no known format, the labels are damaged, or the sensor is not certain.
+        When a file is of no known format, the labels are damaged, or the form is not certain.
     RecipeError
-        When the files hold no events.
+        When a sensor is stated for files that hold no events.
     """
 
     version: ClassVar[int] = 1
@@ -69,7 +78,7 @@ class Folder(Dataset):
         self.formats = tuple(sorted(set(self._formats.values())))
         self.format = self.formats[0]
         self.imposes_sensor = sensor is not None
-        self.sensor = sensor or self._common_sensor()
+        self.form = self._common_form(sensor)
         self._rows = self._labelled(rows)
         self.classes = ordered_classes(row.label or "" for row in self._rows)
 
@@ -84,7 +93,7 @@ class Folder(Dataset):
 
     def identity(self) -> dict[str, Any]:
         """Not the folder's name: a folder that was moved or copied gives the same store."""
-        return {"name": "folder", "version": self.version, "sensor": str(self.sensor)}
+        return {"name": "folder", "version": self.version, "form": form_to_json(self.form)}
 
     def readers(self) -> list[dict[str, Any]]:
         """Every format that is met."""
@@ -148,24 +157,28 @@ class Folder(Dataset):
             path = self.own_folder / row.path
             known = [name for name in met if path.suffix.lower() in registry.formats[name].extensions]
             name = stated or next((name for name in known if recognises(name, path)), None) or _detected(path)
-            if registry.formats[name].gives is not EventArray:
-                holds = registry.formats[name].gives.__name__
-                raise RecipeError(f"{path}: {name} holds a {holds}; only events can be prepared yet")
             formats[row.path] = name
             met.setdefault(name)
         return formats
 
-    def _common_sensor(self) -> Sensor:
-        """The sensor of the first file of each format, which has to be the same; preparing compares all others."""
+    def _common_form(self, sensor: Sensor | None) -> Form:
+        """The form of the first file of each format, which has to be the same; preparing compares all others."""
         assert self.own_folder is not None
-        sensors: dict[str, Sensor] = {}
         first_of = {name: path for path, name in reversed(self._formats.items())}
-        for name, path in first_of.items():
-            sensors[path] = own_sensor(self.own_folder / path, name)
-        if len(set(sensors.values())) != 1:
-            found = ", ".join(f"{path} {sensor}" for path, sensor in sorted(sensors.items()))
-            raise FormatError(f"recordings of different sensors ({found}): state one that holds them all with --sensor")
-        return next(iter(sensors.values()))
+        others = [name for name in first_of if registry.formats[name].gives is not EventArray]
+        if sensor is not None:
+            if others:
+                holds = registry.formats[others[0]].gives.__name__
+                raise RecipeError(f"{first_of[others[0]]}: a sensor is stated, but {others[0]} holds a {holds}")
+            return sensor
+        forms = {path: own_form(self.own_folder / path, name) for name, path in first_of.items()}
+        if len(set(forms.values())) != 1:
+            found = ", ".join(f"{path} {form}" for path, form in sorted(forms.items()))
+            way_out = (
+                "state the format to take with --format" if others else "state one that holds them all with --sensor"
+            )
+            raise FormatError(f"recordings of different {'forms' if others else 'sensors'} ({found}): {way_out}")
+        return next(iter(forms.values()))
 
     def _labelled(self, listed: Sequence[Row]) -> list[Row]:
         """What is listed, with files of many samples taken apart and every label told."""
@@ -208,15 +221,20 @@ def _detected(path: Path) -> str:
         ) from error
 
 
-def own_sensor(path: Path, format: str) -> Sensor:
-    """What a file says of its sensor.
+def own_form(path: Path, format: str) -> Form:
+    """What a file says of its form: the sensor of events, the rate and channels of sound ...
 
     Raises
     ------
     UntoldSensorError
-        When it says nothing, also where reading it alone would take the smallest usual one that holds its events.
+        When a file of events says nothing, also where reading it alone would take the smallest usual sensor that
+        holds its events.
+    FormatError
+        When the file is damaged, or a file of many samples holds none.
     """
     found = registry.formats[format]
+    if found.gives is not EventArray:
+        return _form_of_other(path, found)
     if isinstance(found, CollectionFormat):
         told = open_collection(path, format).sensor
     else:
@@ -226,6 +244,15 @@ def own_sensor(path: Path, format: str) -> Sensor:
             f"{path}: {format} does not tell the sensor: state it with --sensor, as in --sensor 34x34"
         )
     return told
+
+
+def _form_of_other(path: Path, format: CollectionFormat | SignalFormat) -> Form:
+    if isinstance(format, SignalFormat):
+        return in_general(format.read(path, None, None).signal.form)
+    collection = open_collection(path, format.name)
+    if not collection.keys:
+        raise FormatError(f"{path}: holds no samples; take it out")
+    return in_general(collection.read(0).signal.form)
 
 
 def _taken_apart(row: Row, collection: Collection) -> Iterator[Row]:

@@ -32,7 +32,7 @@ class DvsGesture(Dataset):
     name = "dvs-gesture"
     version = 1
     title = "DVS128 Gesture: 11 hand gestures, 29 people, 5 lights"
-    sensor = Sensor(128, 128)
+    form = Sensor(128, 128)
     format = "aedat31"
     classes = (
         "hand_clapping",

@@ -24,7 +24,7 @@ class NMnist(Dataset):
     name = "n-mnist"
     version = 1
     title = "N-MNIST: 70,000 handwritten digits in three saccades"
-    sensor = Sensor(34, 34)
+    form = Sensor(34, 34)
     format = "nmnist"
     classes = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     sources = (

@@ -14,7 +14,7 @@ from neurodata import registry
 from neurodata.draws import generator
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import EncodingError, LoaderError
-from neurodata.recipe import ViewStep, label_change, parse_view_step, sensor_after
+from neurodata.recipe import ViewStep, form_after, label_change, parse_view_step
 from neurodata.signals import Sensor
 from neurodata.steps import ArraySpec, DenseEncoding, Encoding, EventTransform, Step
 from neurodata.store import StoreReader
@@ -51,7 +51,7 @@ class View:
     @property
     def spec(self) -> ArraySpec:
         """Shape, type and axes of a sample's frames."""
-        return self.encoding.spec(sensor_after((entry.step for entry in self.steps), self.sensor))
+        return self.encoding.spec(form_after((entry.step for entry in self.steps), self.sensor))
 
     @property
     def random(self) -> bool:

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from neurodata import registry
 from neurodata.datasets import SampleRef
-from neurodata.errors import EncodingError, FormatError, StorageError
-from neurodata.formats import Format, Recording, open_collection
+from neurodata.errors import EncodingError, FormatError, RecipeError, StorageError
+from neurodata.formats import AnyFormat, CollectionFormat, Format, Recording, SignalFormat
+from neurodata.forms import Form, Sensor, admits
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
-from neurodata.signals import EventArray
+from neurodata.signals import EventArray, Signal
 from neurodata.steps import ADDED
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
 
@@ -158,36 +159,70 @@ class ShardEncoder:
         # Samples of a file stand together: it is opened once.
         for name, refs in groupby(self.task.refs, key=lambda ref: ref.recording):
             of_file = list(refs)
-            if of_file[0].item is None:
-                recording = self._open(name, of_file[0])
-                for ref in of_file:
-                    events = recording.events(ref.start_us, ref.stop_us)
-                    yield self._encode(ref, events, (recording.start_us, recording.stop_us))
+            format: AnyFormat = registry.formats[of_file[0].format or self.task.recipe.dataset.format]
+            if isinstance(format, Format):
+                yield from self._intervals(name, format, of_file)
+            elif isinstance(format, CollectionFormat):
+                yield from self._items(name, format, of_file)
             else:
-                yield from self._items(name, of_file)
+                yield from self._parts(name, format, of_file)
 
-    def _open(self, name: str, ref: SampleRef) -> Recording:
+    def _intervals(self, name: str, format: Format, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
+        """Samples of a recording of events."""
+        recording = self._open(name, format)
+        for ref in refs:
+            events = recording.events(ref.start_us, ref.stop_us)
+            self._check_interval(ref, events, (recording.start_us, recording.stop_us))
+            yield self._encode(ref, events)
+
+    def _open(self, name: str, format: Format) -> Recording:
         dataset = self.task.recipe.dataset
-        format: Format = registry.formats[ref.format or dataset.format]
         recording = format.open(self.task.root / name, dataset.sensor if dataset.imposes_sensor else None)
-        if recording.sensor != dataset.sensor:
-            raise FormatError(
-                f"{recording.path}: its sensor is {recording.sensor}, that of {dataset.name} is {dataset.sensor}: "
-                "take it out, or state one that holds all recordings with --sensor"
-            )
+        self._require_form(name, recording.sensor)
         if name in self.task.first_seen:
             self.notes.update(recording.findings)
         return recording
 
-    def _items(self, name: str, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
-        dataset = self.task.recipe.dataset
-        collection = open_collection(self.task.root / name, refs[0].format or dataset.format, dataset.sensor)
+    def _items(self, name: str, format: CollectionFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
+        """Samples of a file of many."""
+        collection = format.open(self.task.root / name, self.task.recipe.dataset.sensor)
         for ref in refs:
             reading = collection.read(cast(int, ref.item))
-            events = cast(EventArray, reading.signal)
             self.notes.update(reading.findings)
-            part = events.between(ref.start_us, ref.stop_us)
-            yield self._encode(ref, part, (events.start_us, events.stop_us))
+            signal = reading.signal
+            if isinstance(signal, EventArray):
+                part = signal.between(ref.start_us, ref.stop_us)
+                self._check_interval(ref, part, (signal.start_us, signal.stop_us))
+                signal = part
+            self._require_form(name, signal.form)
+            yield self._encode(ref, signal)
+
+    def _parts(self, name: str, format: SignalFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
+        """Samples of a file of one signal that is no recording of events."""
+        for ref in refs:
+            reading = format.read(self.task.root / name, ref.start_us, ref.stop_us)
+            self._require_form(name, reading.signal.form)
+            self.notes.update(reading.findings)
+            yield self._encode(ref, reading.signal)
+
+    def _require_form(self, name: str, found: Form) -> None:
+        dataset = self.task.recipe.dataset
+        if admits(dataset.form, found):
+            return
+        what = "sensor" if isinstance(dataset.form, Sensor) else "form"
+        way_out = "state one that holds all recordings with --sensor" if what == "sensor" else "convert it"
+        raise FormatError(
+            f"{self.task.root / name}: its {what} is {found}, that of {dataset.name} is {dataset.form}: "
+            f"take it out, or {way_out}"
+        )
+
+    def _check_interval(self, ref: SampleRef, events: EventArray, recording_us: tuple[int, int]) -> None:
+        if len(events) == 0:
+            self.notes["samples without events"] += 1
+            if self.task.recipe.dataset.own_folder is not None:
+                self._require_inside(ref, *recording_us)
+        if ref.stop_us is not None and ref.stop_us > recording_us[1]:
+            self.notes["clipped at the end of the recording"] += 1
 
     def _require_inside(self, ref: SampleRef, start_us: int, stop_us: int) -> None:
         """An interval of somebody's own that misses the whole recording is a mistake, such as another clock."""
@@ -199,27 +234,23 @@ class ShardEncoder:
                 f"{start_us} to {stop_us} us on its own clock: correct start_us and end_us of the labels"
             )
 
-    def _encode(self, ref: SampleRef, events: EventArray, recording_us: tuple[int, int]) -> EncodedSample:
-        if len(events) == 0 and self.task.recipe.dataset.own_folder is not None:
-            self._require_inside(ref, *recording_us)
-        if ref.stop_us is not None and ref.stop_us > recording_us[1]:
-            self.notes["clipped at the end of the recording"] += 1
-        if len(events) == 0:
-            self.notes["samples without events"] += 1
+    def _encode(self, ref: SampleRef, signal: Signal) -> EncodedSample:
+        recipe = self.task.recipe
         tally: Counter[str] = Counter()
         try:
-            stored = self.task.recipe.encode(events, ref.key, tally)
-        except EncodingError as error:
-            raise EncodingError(f"{self.task.root / ref.recording}: sample {ref.key}: {error}") from None
-        self.read += len(events)
+            stored = recipe.encode(signal, ref.key, tally)
+        except (EncodingError, RecipeError) as error:
+            raise type(error)(f"{self.task.root / ref.recording}: sample {ref.key}: {error}") from None
         added = {reason: n for reason, n in tally.items() if reason.startswith(ADDED)}
         dropped = {reason: n for reason, n in tally.items() if reason not in added}
         self.dropped.update(dropped)
         self.notes.update(added)
-        self.encoded += _n_encoded(self.task.recipe, stored, len(events) + sum(added.values()) - sum(dropped.values()))
-        start_us = stored.start_us if isinstance(stored, EventArray) else events.start_us
+        n_read = len(signal) if isinstance(signal, EventArray) else 0
+        self.read += n_read
+        self.encoded += _n_encoded(recipe, stored, n_read + sum(added.values()) - sum(dropped.values()))
         row = SampleRow(ref.key, ref.target, ref.group)
-        return EncodedSample(row, stored, len(events), events.duration_us, start_us)
+        start_us = next((events.start_us for events in (stored, signal) if isinstance(events, EventArray)), 0)
+        return EncodedSample(row, stored, n_read, signal.duration_us, start_us)
 
 
 def _n_encoded(recipe: Recipe, stored: NDArray[Any] | EventArray, expected: int) -> int:

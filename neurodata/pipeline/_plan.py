@@ -117,7 +117,7 @@ def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> 
             partial=located.kind == "folder" and not _complete(dataset, default),
             default_scheme=dataset.default_scheme,
             classes=dataset.classes,
-            sensor=dataset.sensor,
+            form=dataset.form,
             layout=layout_of(recipe),
         ),
         refs=refs,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neurodata.datasets import PARTITIONS, SourceKind
 from neurodata.errors import StoreError
-from neurodata.signals import Sensor
+from neurodata.forms import Form, form_from_json, form_to_json
 from neurodata.steps import ADDED
 from neurodata.storage import Location, canonical_json
 from neurodata.store._layout import Layout, layout_from_json
@@ -97,7 +97,7 @@ def _sum(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class StoreHead:
-    """What a store is: dataset, recipe and source with their hashes, classes, sensor and layout.
+    """What a store is: dataset, recipe and source with their hashes, classes, form and layout.
 
     `source_kind` is "published" (the dataset as its authors published it), "folder" (other files in
     the same form) or "twin" (generated); `partial` tells that published samples are missing;
@@ -114,7 +114,7 @@ class StoreHead:
     partial: bool
     default_scheme: str
     classes: tuple[str, ...]
-    sensor: Sensor
+    form: Form
     layout: Layout
 
     def to_json(self) -> Json:
@@ -123,7 +123,7 @@ class StoreHead:
         return plain | {
             "recipe": json.loads(canonical_json(self.recipe)),
             "classes": list(self.classes),
-            "sensor": asdict(self.sensor),
+            "form": form_to_json(self.form),
             "layout": self.layout.to_json(),
         }
 
@@ -133,13 +133,13 @@ class StoreHead:
         return cls(
             **{name: head[name] for name in _PLAIN_HEAD},
             classes=tuple(head["classes"]),
-            sensor=Sensor(**head["sensor"]),
+            form=form_from_json(head["form"]),
             layout=layout_from_json(head["layout"]),
         )
 
 
 # Entries of the head that are JSON already.
-_PLAIN_HEAD = tuple(entry.name for entry in fields(StoreHead) if entry.name not in ("classes", "sensor", "layout"))
+_PLAIN_HEAD = tuple(entry.name for entry in fields(StoreHead) if entry.name not in ("classes", "form", "layout"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

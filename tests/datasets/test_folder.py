@@ -49,7 +49,7 @@ def labels_file(folder: Path, text: str) -> Path:
 def test_sub_folders_are_classes_and_any_format_becomes_frames(mine: Path) -> None:
     store = neurodata.prepare(f"folder:{mine}", T=4)
     assert store.head.classes == ("2", "10")
-    assert store.head.sensor == SENSOR
+    assert store.head.form == SENSOR
     found = {
         key: (int(target), store.read(k))
         for k, (key, target) in enumerate(zip(store.table.keys, store.table.targets, strict=True))

@@ -50,7 +50,7 @@ def head_of(layout: DenseLayout, **changed: Any) -> StoreHead:
         "partial": False,
         "default_scheme": "official",
         "classes": CLASSES,
-        "sensor": Sensor(4, 3, 2),
+        "form": Sensor(4, 3, 2),
         "layout": layout,
     }
     return StoreHead(**(entries | changed))

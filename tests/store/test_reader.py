@@ -178,7 +178,8 @@ def test_an_edited_manifest_is_refused(store: Path) -> None:
         {"schemes": []},
         {"files": {}},
         {"layout": {"shape": [1]}},
-        {"sensor": {"width": 0}},
+        {"form": {"kind": "events", "width": 0}},
+        {"form": {"kind": "smell"}},
     ],
 )
 def test_a_sealed_manifest_that_makes_no_sense_is_an_error_of_ours(store: Path, changed: dict[str, Any]) -> None:
