@@ -216,7 +216,7 @@ class SignalEncoding(_SignalStep):
         check_memory(
             f"{type(self).__name__}: {signal!r} makes an array {shape} of {spec.dtype}, which takes",
             prod(shape) * spec.dtype.itemsize,
-            "fewer or longer time steps, or a smaller signal; or a recording's clock jumps",
+            "fewer or longer time steps, or a smaller sensor or signal; or the recording's clock jumps",
         )
         out = np.zeros(shape, spec.dtype)
         self.encode(signal, out, rng, Counter() if tally is None else tally)

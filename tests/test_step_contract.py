@@ -5,28 +5,33 @@ from typing import Any
 import pytest
 
 from neurodata import registry
-from neurodata.registry import Registry
+from tests.signal_step_contract import SignalStepContract
 from tests.step_contract import EncodingContract, TransformContract
+from tests.step_examples import names_for_events, names_for_others, with_parameters
+
+OTHERS = [
+    *with_parameters(registry.transforms, names_for_others(registry.transforms)),
+    *with_parameters(registry.encodings, names_for_others(registry.encodings)),
+]
 
 
-def examples(steps: Registry) -> list[Any]:
-    """Every step with each of its example parameters."""
-    return [
-        pytest.param((name, dict(parameters)), id=f"{name}-{k}")
-        for name in steps
-        for k, parameters in enumerate(steps[name].examples)
-    ]
-
-
-class TestEveryTransform(TransformContract):
-    @pytest.fixture(params=examples(registry.transforms))
+class TestEveryTransformOfEvents(TransformContract):
+    @pytest.fixture(params=with_parameters(registry.transforms, names_for_events(registry.transforms)))
     def step(self, request: pytest.FixtureRequest) -> Any:
         name, parameters = request.param
         return registry.transforms[name](**parameters)
 
 
-class TestEveryEncoding(EncodingContract):
-    @pytest.fixture(params=examples(registry.encodings))
+class TestEveryEncodingOfEvents(EncodingContract):
+    @pytest.fixture(params=with_parameters(registry.encodings, names_for_events(registry.encodings)))
     def step(self, request: pytest.FixtureRequest) -> Any:
         name, parameters = request.param
         return registry.encodings[name](**parameters)
+
+
+class TestEveryStepOnOtherSignals(SignalStepContract):
+    @pytest.fixture(params=OTHERS)
+    def step(self, request: pytest.FixtureRequest) -> Any:
+        name, parameters = request.param
+        steps = registry.encodings if name in registry.encodings else registry.transforms
+        return steps[name](**parameters)

@@ -14,8 +14,10 @@ from neurodata import registry
 from neurodata.errors import EncodingError
 from neurodata.signals import EventArray, Sensor
 from tests.step_contract import CORNERS
+from tests.step_examples import names_for_events
 
-steps = [registry.encodings[name](**k) for name in registry.encodings for k in registry.encodings[name].examples]
+names = names_for_events(registry.encodings)
+steps = [registry.encodings[name](**k) for name in names for k in registry.encodings[name].examples]
 kernels = {
     id(value): value
     for name, module in sys.modules.items() if name.startswith("neurodata.encodings.")

@@ -15,12 +15,9 @@ from neurodata.recipe import load_recipe
 from neurodata.signals import EventArray, Sensor
 from neurodata.steps import LARGEST_ARRAY_BYTES, MOST_STEPS, ArraySpec, check_whole
 from tests.step_contract import events_of
+from tests.step_examples import names_for_events, with_parameters
 
-ENCODINGS = [
-    pytest.param((name, parameters), id=f"{name}-{k}")
-    for name in registry.encodings
-    for k, parameters in enumerate(registry.encodings[name].examples)
-]
+ENCODINGS = list(with_parameters(registry.encodings, names_for_events(registry.encodings)))
 HUGE = Sensor(65536, 65536)
 
 
