@@ -35,14 +35,14 @@ class StaticEncoding(SignalEncoding):
 
     def spec(self, form: Form) -> ArraySpec:
         """Pictures [T, C, H, W], videos [n * T, C, H, W], series [n * T, channels]."""
+        shape: tuple[int, ...]
         if isinstance(form, SeriesForm):
-            shape, axes = (form.n_channels,), ("time", "channel")
-            n = form.n_steps
+            shape, n = (form.n_channels,), form.n_steps
         elif isinstance(form, ImageForm | ClipForm):
-            shape, axes = (form.n_channels, form.height, form.width), ("time", "channel", "y", "x")
-            n = 1 if isinstance(form, ImageForm) else form.n_frames
+            shape, n = (form.n_channels, form.height, form.width), form.n_frames if isinstance(form, ClipForm) else 1
         else:
             raise RecipeError(f"{type(self).__name__} takes pictures, video and series, not {form}")
+        axes = ("time", "channel", "y", "x")[: 1 + len(shape)]
         return ArraySpec(((n or 0) * self.T, *shape), np.dtype(self.dtype), axes, has_variable_steps=n is None)
 
     def n_steps(self, signal: Clip | Series) -> int:

@@ -50,7 +50,8 @@ class Direct(StaticEncoding):
 
 def decode(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """The values [...] of frames [T, ...] that repeat them: their mean, which is them up to rounding."""
-    return frames.mean(axis=0)
+    mean: NDArray[np.float32] = frames.mean(axis=0)
+    return mean
 
 
 STEP = Direct
