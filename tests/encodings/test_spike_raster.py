@@ -140,7 +140,7 @@ def test_a_name_that_means_two_things_is_refused(tmp_path: Path) -> None:
 
 def test_a_dense_store_asks_for_t(tmp_path: Path) -> None:
     path = tmp_path / "raster.toml"
-    path.write_text('[[steps]]\nname = "spike_raster"\nbin_us = 10000\n')
+    path.write_text('layout = "dense"\n[[steps]]\nname = "spike_raster"\nbin_us = 10000\n')
     with pytest.raises(RecipeError, match=r"spike_raster gives as many steps .* state T as well"):
         load_recipe("n-mnist", path).array()
     assert load_recipe("n-mnist", path, T=30).array().shape == (30, 2 * 34 * 34)

@@ -177,9 +177,9 @@ class TestRecipes:
             0
         ][1]
 
-    def from_file(self, folder: Any, text: str) -> Any:
+    def from_file(self, folder: Any, text: str, head: str = "") -> Any:
         path = folder / "mine.toml"
-        path.write_text(f'[[steps]]\nname = "event_frame"\n{text}')
+        path.write_text(f'{head}\n[[steps]]\nname = "event_frame"\n{text}')
         return load_recipe("dvs-gesture", path)
 
     def test_new_parameters_leave_the_identity_of_t_alone_as_it_was(self) -> None:
@@ -240,4 +240,4 @@ class TestRecipes:
 
     def test_a_dense_store_asks_for_t(self, tmp_path: Any) -> None:
         with pytest.raises(RecipeError, match="state T as well"):
-            self.from_file(tmp_path, "duration_us = 1000").array()
+            self.from_file(tmp_path, "duration_us = 1000", 'layout = "dense"').array()
