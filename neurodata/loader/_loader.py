@@ -34,7 +34,7 @@ MOST_THREADS = 8
 
 
 class Loader:
-    """An iterable of `Batch`; each `iter` is one epoch, the first is epoch 0.
+    """An iterable of `Batch`; each iteration is one epoch, which begins with its first batch; the first is epoch 0.
 
     The global order is a function of (seed, epoch) alone (and of the size of a global batch, where batches are made
     by length). Global batch k holds `batch_size` samples for every rank; where the samples do not divide evenly, the
@@ -187,7 +187,8 @@ class Loader:
         return len(self._schedule)
 
     def __iter__(self) -> Generator[Batch, None, None]:
-        return self._batches(self._schedule.begin())
+        # Not before a batch is asked for: Lightning makes an iterator that it never uses.
+        yield from self._batches(self._schedule.begin())
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be that epoch; one that a loaded state stopped in the middle of goes on from there."""

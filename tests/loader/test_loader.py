@@ -63,7 +63,14 @@ def test_drop_last_leaves_whole_batches(train: Split) -> None:
     batches = list(train.loader(4, drop_last=True))
     assert [len(batch) for batch in batches] == [4] * 4
     with pytest.raises(LoaderError, match=r"17 samples, 18 in a global batch \(18 on each of 1 ranks\)"):
-        iter(train.loader(18, drop_last=True))
+        next(iter(train.loader(18, drop_last=True)))
+
+
+def test_an_iterator_that_is_never_used_is_no_epoch(train: Split) -> None:
+    """Lightning makes one to see whether it can."""
+    loader = train.loader(4, shuffle=True, seed=11)
+    iter(loader)
+    assert counted(list(loader)) == [train.keys[i] for i in epoch_order(17, 11, 0, shuffle=True)]
 
 
 def test_shuffled_order_is_the_published_function_of_seed_and_epoch(train: Split) -> None:
