@@ -206,8 +206,7 @@ def _ask(parts: Sequence[Part], timeout_s: float) -> list[Any]:
     """For each part the bytes, or the exception that came instead."""
     if not parts:
         return []
-    place = urlsplit(parts[0][0].url)
-    fs = _filesystem(os.getpid(), f"{place.scheme}://{place.netloc}/")
+    fs = filesystem(parts[0][0])
     files = [fs._strip_protocol(path.url) for path, _ in parts]
     starts, stops = ([None if part is None else part[end] for _, part in parts] for end in (0, 1))
     arguments = (files, starts, stops)
@@ -218,6 +217,20 @@ def _ask(parts: Sequence[Part], timeout_s: float) -> list[Any]:
         return list(sync(fs.loop, fs._cat_ranges, *arguments, on_error="return", timeout=timeout_s))
     except Exception as error:
         return [error] * len(parts)
+
+
+def filesystem(path: RemotePath) -> Any:
+    """Fsspec's object for the host of a file.
+
+    Raises
+    ------
+    StorageError
+        When fsspec does not know this kind of address.
+    MissingExtraError
+        When the library for it is not installed.
+    """
+    parts = urlsplit(path.url)
+    return _filesystem(os.getpid(), f"{parts.scheme}://{parts.netloc}/")
 
 
 @lru_cache(maxsize=64)
