@@ -39,7 +39,9 @@ RASTER_COLUMNS = 600
 
 
 def view(
-    target: Annotated[str, typer.Argument(help="A dataset that was prepared, a store's folder, or a recording.")],
+    target: Annotated[
+        str, typer.Argument(help="A dataset that was prepared, a store's folder or URL, or a recording.")
+    ],
     index: Annotated[int, typer.Option("--index", "-i", help="Which sample of the split, or of a file of many.")] = 0,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     out: Annotated[
