@@ -16,7 +16,7 @@ PACKAGE = HOUSE / "neurodata"
 
 # Lowest first; a module imports its own subpackage and lower floors only.
 FLOORS = [
-    {"errors", "signals", "draws", "steps", "registry", "kernel", "progress", "storage"},
+    {"errors", "signals", "draws", "steps", "targets", "registry", "kernel", "progress", "storage"},
     {"formats"},
     {"transforms", "encodings"},
     {"datasets"},
@@ -43,7 +43,7 @@ HEAVY = {
     "PIL": {"report"},
 }
 # Inside the lowest floor, in this order.
-GROUND = ["errors", "signals", "progress", "kernel", "draws", "steps", "registry", "storage"]
+GROUND = ["errors", "signals", "progress", "kernel", "draws", "steps", "targets", "registry", "storage"]
 
 
 def sources() -> Iterator[tuple[str, Path]]:
