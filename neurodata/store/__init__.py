@@ -1,4 +1,4 @@
-"""The prepared store: samples in sharded Zarr v3 arrays that prove what they hold (format version 2)."""
+"""The prepared store: samples in sharded Zarr v3 arrays that prove what they hold (format version 3)."""
 
 from neurodata.store._commit import EncodedSample as EncodedSample
 from neurodata.store._commit import committed as committed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.datasets import PARTITIONS
-from neurodata.errors import NeurodataError, StorageError, StoreError
+from neurodata.errors import NeurodataError, StorageError, StoreError, UnknownNameError
 from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec
 from neurodata.storage import Location, ShardCache, locate, open_access, read_bytes, stage_folder
@@ -23,7 +23,15 @@ from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
 from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, ShardFile, Verify, as_bytes
 from neurodata.store._sparse_code import decode_into
-from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, items_of_shards
+from neurodata.store._table import (
+    NUMBER_COLUMNS,
+    TEXT_COLUMNS,
+    SampleTable,
+    Span,
+    items_of_shards,
+    spans_of,
+    target_folder,
+)
 
 # Files are opened when first needed and kept, up to this many; macOS allows a process 256 by default.
 MAX_OPEN_FILES = 64
@@ -96,14 +104,17 @@ class StoreReader:
             self.table = self._read_table(self.manifest["n_samples"])
             self.schemes = {name: self._read_scheme(name, entry) for name, entry in self.manifest["schemes"].items()}
             cache = stage_folder(stage, stage_limit)
-            shards = _Shards(self.path, self.head.layout, self.manifest, self.table, verify, cache)
+            self._spans = spans_of(self.table, self.head.layout)
+            shards = _Shards(self.path, self.head.layout, self.manifest, self.table, self._spans, verify, cache)
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             if isinstance(error, NeurodataError):
                 raise
             raise StoreError(f"{self.path / MANIFEST}: entry missing or of another type: {error}") from error
         self.array = _stored_array(self.head.layout)
         # Looked at for every sample.
-        self._columns = self.head.layout.columns
+        self._columns = self.head.layout.all_columns
+        n_columns = len(self.head.layout.columns)
+        self._targets = {target.name: (n_columns + k, target) for k, target in enumerate(self.head.targets)}
         self._largest_count = _largest_count(self.array)
         self._open = lru_cache(MAX_OPEN_FILES)(shards.open)
         self._scratch = threading.local()
@@ -206,6 +217,29 @@ class StoreReader:
         column = ("t", "address").index(name)
         return self._read_column(index, column).view(layout.columns[column].dtype)
 
+    def read_target(self, index: int, name: str) -> NDArray[Any]:
+        """A target of one sample, checked by its crc32c, as a new array of the shape and type that `head.targets` says.
+
+        Raises
+        ------
+        UnknownNameError
+            When the store has no target of that name.
+        StoreError, StorageError
+            As for `read_into`.
+        """
+        if name not in self._targets:
+            raise UnknownNameError(f"{self.path}: no target {name!r}; there is {', '.join(self._targets) or 'none'}")
+        self._check_index(index)
+        number, target = self._targets[name]
+        items = self._read_column(index, number).view(self._columns[number].dtype)
+        n_rows = (-1,) if target.is_ragged else ()
+        return items.reshape(*n_rows, *target.item_shape).astype(target.dtype)
+
+    def n_rows(self, indices: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+        """Rows of a ragged target in each of these samples, int64 [n]."""
+        start, stop = self.table.spans[name]
+        return stop[indices] - start[indices]
+
     def _decode(self, index: int, out: NDArray[Any]) -> None:
         """The cells that a sparse code tells, over all of `out`, 1-D."""
         code = self._read_column(index, 0)
@@ -220,7 +254,8 @@ class StoreReader:
         if self._closed:
             raise StoreError(f"{self.path}: the store was closed; open it again")
         column = self._columns[number]
-        start, stop = int(self.table.start[index]), int(self.table.stop[index])
+        span = self._spans[number]
+        start, stop = int(span.start[index]), int(span.stop[index])
         first = start // column.chunk_items
         n_chunks = -(-stop // column.chunk_items) - first if stop > start else 0
         chunks = self._scratch_bytes(n_chunks * column.chunk_bytes) if out is None else out
@@ -290,7 +325,12 @@ class StoreReader:
     def _read_table(self, n_samples: int) -> SampleTable:
         numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}
         texts = {name: self._read_array(f"samples/{name}", np.uint8).reshape(n_samples, -1) for name in TEXT_COLUMNS}
-        return SampleTable.from_columns({**numbers, **texts})
+        ragged = [target.name for target in self.head.targets if target.is_ragged]
+        spans = {name: self._read_span(name, n_samples) for name in ragged}
+        return SampleTable.from_columns({**numbers, **texts}, spans)
+
+    def _read_span(self, name: str, n_samples: int) -> Span:
+        return Span(*(self._read_indices(f"samples/{target_folder(name)}/{end}", n_samples) for end in Span._fields))
 
     def _read_scheme(self, name: str, entry: Json) -> SchemeIndex:
         parts = {
@@ -343,12 +383,17 @@ class _Shards:
         layout: Layout,
         manifest: Json,
         table: SampleTable,
+        spans: Sequence[Span],
         verify: Verify,
         cache: ShardCache | None,
     ) -> None:
         self._folder, self._layout, self._verify, self._cache = folder, layout, verify, cache
         n_shards, files = manifest["n_shards"], manifest["files"]
-        self._n_chunks = [layout.n_chunks(n_items) for n_items in items_of_shards(table, n_shards)]
+        # By column and shard.
+        self._n_chunks = [
+            [column.n_chunks(n_items) for n_items in items_of_shards(table.shard, span.stop, n_shards)]
+            for column, span in zip(layout.all_columns, spans, strict=True)
+        ]
         paths = [path for shard in range(n_shards) for path in layout.shard_paths(shard)]
         self._files = {path: (files[path]["size_bytes"], files[path]["sha256"]) for path in paths}
         # Indexes stay when their file is closed: 16 bytes a chunk.
@@ -356,14 +401,14 @@ class _Shards:
 
     def open(self, shard: int, number: int) -> ShardFile:
         """One column of one shard."""
-        column = self._layout.columns[number]
-        path = self._layout.shard_path(column, shard)
+        column = self._layout.all_columns[number]
+        path = column.shard_path(shard)
         size_bytes, sha256 = self._files[path]
         file = ShardFile(
             self._folder / path,
             column,
             self._layout.compression,
-            self._n_chunks[shard],
+            self._n_chunks[number][shard],
             size_bytes,
             index=self._indexes.get(path),
             verify=self._verify,
