@@ -219,7 +219,8 @@ class ShardEncoder:
         self.encoded += _n_encoded(self.task.recipe, stored, len(events) + sum(added.values()) - sum(dropped.values()))
         start_us = stored.start_us if isinstance(stored, EventArray) else events.start_us
         row = SampleRow(ref.key, ref.target, ref.group)
-        return EncodedSample(row, stored, len(events), events.duration_us, start_us)
+        targets = self.task.recipe.dataset.targets(self.task.root, ref, events)
+        return EncodedSample(row, stored, len(events), events.duration_us, start_us, targets)
 
 
 def _n_encoded(recipe: Recipe, stored: NDArray[Any] | EventArray, expected: int) -> int:
