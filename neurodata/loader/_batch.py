@@ -93,9 +93,10 @@ def collate(
     So it does to the targets that have lengths of their own.
     """
     n_steps = count_steps(frames)
-    series = {name: rows for name, rows in (target_lengths or {}).items() if name in targets}
-    if isinstance(targets, dict) and not batch_first:
-        targets = {name: _time_first(value) if name in series else value for name, value in targets.items()}
+    named = targets if isinstance(targets, dict) else {}  # a transform may have made one tensor of them
+    series = {name: rows for name, rows in (target_lengths or {}).items() if name in named}
+    if named and not batch_first:
+        targets = {name: _time_first(value) if name in series else value for name, value in named.items()}
     return Batch(
         frames=frames if batch_first else _time_first(frames),
         targets=targets,

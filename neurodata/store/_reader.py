@@ -232,8 +232,8 @@ class StoreReader:
         self._check_index(index)
         number, target = self._targets[name]
         items = self._read_column(index, number).view(self._columns[number].dtype)
-        n_rows = (-1,) if target.is_ragged else ()
-        return items.reshape(*n_rows, *target.item_shape).astype(target.dtype)
+        shape = (-1, *target.item_shape) if target.is_ragged else target.shape
+        return items.reshape(shape).astype(target.dtype)
 
     def n_rows(self, indices: NDArray[np.int64], name: str) -> NDArray[np.int64]:
         """Rows of a ragged target in each of these samples, int64 [n]."""
