@@ -155,4 +155,5 @@ def parted_by(specs: tuple[TargetSpec, ...], moves: Moves, changes_meaning: bool
 
 
 def _expected_axes(least: int, most: int) -> str:
-    return f"{least} axes" if least == most else f"{least} axes at least"
+    axes = "axis" if least == 1 else "axes"
+    return f"{least} {axes}" if least == most else f"{least} {axes} at least"

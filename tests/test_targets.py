@@ -41,7 +41,7 @@ def test_a_target_comes_back_from_json(spec: TargetSpec) -> None:
         (("a", "values", FLOAT, (0,), ("x",)), "at least 1 along every axis"),
         (("a", "boxes", FLOAT, (3, 4), ("box", "field")), "0 for the first axis, which is free"),
         (("a", "boxes", FLOAT, (0,), ("box",)), "boxes have 2 axes"),
-        (("a", "series", FLOAT, (), ()), "series have 1 axes at least"),
+        (("a", "series", FLOAT, (), ()), "series have 1 axis at least"),
         (("a", "map", FLOAT, (3,), ("x",)), "map have 2 axes at least"),
         (("a", "values", FLOAT, (3,), ()), "one name an axis"),
         (("a", "values", FLOAT, (3,), ("sample",)), "one name an axis"),
@@ -78,8 +78,8 @@ def test_a_transform_that_does_not_say_is_taken_to_move_everything_and_an_encodi
     class Encodes:
         gives = np.ndarray
 
-    assert moves_of(Silent()) == MOVES_ALL  # type: ignore[arg-type]
-    assert moves_of(Encodes()) == frozenset()  # type: ignore[arg-type]
+    assert moves_of(Silent()) == MOVES_ALL
+    assert moves_of(Encodes()) == frozenset()
 
 
 # What displaces events by noise about the place or moment where they are, and what adds some.

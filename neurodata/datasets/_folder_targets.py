@@ -89,17 +89,10 @@ def target_spec(labels: Path, folder: Path, column: TargetColumn, cells: Sequenc
     expected = _kind_of_file(where, column, first, of_first)
     for cell, array in found.items():
         if (spec := _kind_of_file(where, column, cell, array)) != expected:
-            ragged = (
-                ""
-                if column.kind in ("boxes", "series")
-                else (
-                    f"; arrays that differ along their first axis are {PREFIX}{column.name}:boxes or "
-                    f"{PREFIX}{column.name}:series"
-                )
-            )
             raise FormatError(
                 f"{where}: {cell} holds {spec.dtype} {list(spec.shape)}, and {first} {expected.dtype} "
-                f"{list(expected.shape)}; expected files that are alike{ragged}"
+                f"{list(expected.shape)}; expected files that are alike (along their first axis as well, unless the "
+                f"column is called {PREFIX}{column.name}:boxes or {PREFIX}{column.name}:series)"
             )
     return expected
 
@@ -180,8 +173,8 @@ def _axes(kind: TargetKind, n: int) -> tuple[str, ...]:
 
 def _box_time(records: np.dtype[Any]) -> str | None:
     """The field of a record of boxes that is its time; None where the records are no boxes."""
-    names = records.names or ()
-    if not set(BOX_FIELDS) <= set(names):
+    names = [name for name in records.names or () if records[name].kind in "iuf"]
+    if not set(BOX_FIELDS) <= set(names) or BOX_CONFIDENCE in set(records.names or ()).difference(names):
         return None
     return next((name for name in BOX_TIMES if name in names), None)
 

@@ -235,11 +235,6 @@ class StoreReader:
         shape = (-1, *target.item_shape) if target.is_ragged else target.shape
         return items.reshape(shape).astype(target.dtype)
 
-    def n_rows(self, indices: NDArray[np.int64], name: str) -> NDArray[np.int64]:
-        """Rows of a ragged target in each of these samples, int64 [n]."""
-        start, stop = self.table.spans[name]
-        return stop[indices] - start[indices]
-
     def _decode(self, index: int, out: NDArray[Any]) -> None:
         """The cells that a sparse code tells, over all of `out`, 1-D."""
         code = self._read_column(index, 0)

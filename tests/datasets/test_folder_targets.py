@@ -41,7 +41,7 @@ def boxes(*times: int, dtype: Any = None) -> NDArray[Any]:
     records = np.zeros(len(times), BOX if dtype is None else dtype)
     for k, (name, *_) in enumerate(records.dtype.descr):
         records[name] = np.arange(len(times)) + k
-    records[records.dtype.names[0]] = times  # type: ignore[index]
+    records[records.dtype.names[0]] = times
     return records
 
 
@@ -147,7 +147,7 @@ LYING = saved(np.zeros(3)).replace(b"(3,)", b"(9,)")
             "target.a",
             ("a.npy", "b.npy"),
             {"a.npy": saved(np.zeros(3)), "b.npy": saved(np.zeros(4))},
-            r"b\.npy holds float64 \[4\], and a\.npy float64 \[3\]; .* target\.a:boxes or target\.a:series",
+            r"b\.npy holds float64 \[4\], and a\.npy float64 \[3\]; .* called target\.a:boxes or target\.a:series",
         ),
         (
             "target.a:series",
@@ -161,9 +161,15 @@ LYING = saved(np.zeros(3)).replace(b"(3,)", b"(9,)")
         ("target.a", ("a.npy", "a.npy"), {"a.npy": saved(np.zeros(2, complex))}, "its type is complex128; expected"),
         ("target.a", ("a.npy", "a.npy"), {"a.npy": saved(np.zeros((2, 0)))}, "at least 1 along every axis"),
         ("target.a", ("a.npy", "a.npy"), {"a.npy": saved(boxes(1))}, r"holds records .*target\.a:boxes records with x"),
+        (
+            "target.a:boxes",
+            ("a.npy", "a.npy"),
+            {"a.npy": saved(boxes(1, dtype=[("t", "S3"), *BOX[1:]]))},
+            "holds records",
+        ),
         ("target.a:map", ("a.npy", "a.npy"), {"a.npy": saved(np.zeros(2))}, "map have 2 axes at least"),
         ("target.a:boxes", ("a.npy", "a.npy"), {"a.npy": saved(np.zeros(2))}, "boxes have 2 axes"),
-        ("target.a:series", ("a.npy", "a.npy"), {"a.npy": saved(np.float32(2))}, "series have 1 axes at least"),
+        ("target.a:series", ("a.npy", "a.npy"), {"a.npy": saved(np.float32(2))}, "series have 1 axis at least"),
         ("target.a:box", ("1", "1"), {}, "line 1: column 'target.a:box': 'box' is no kind of target; expected values"),
         ("target.class", ("1", "1"), {}, "line 1: column 'target.class': target 'class': a name is lower-case"),
         ("target.A", ("1", "1"), {}, "target 'A': a name is lower-case"),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 import neurodata
 from neurodata.errors import LoaderError, NeurodataError, RecipeError
 from neurodata.loader import Batch, Split
 from neurodata.loader._targets import side_by_side
+from neurodata.steps import STORABLE
 from neurodata.targets import TargetSpec
 from tests.labelled import HEADERS, T, index_of, targets_of, write_labelled
 
@@ -103,7 +107,7 @@ def test_a_batch_of_empty_series_has_no_rows(split: Split) -> None:
     even = split.select(lambda row: index_of(row.key) % 2 == 0)
     batch = next(iter(even.loader(2)))
     check(batch)
-    assert batch.targets["hand"].shape == (2, 0, 2)  # type: ignore[index,union-attr]
+    assert batch.targets["hand"].shape == (2, 0, 2)
 
 
 def test_padding_drop_last_selection_and_other_partitions_carry_targets(split: Split) -> None:
@@ -111,15 +115,15 @@ def test_padding_drop_last_selection_and_other_partitions_carry_targets(split: S
     assert sum(int(batch.valid.sum()) for batch in padded) == len(split) < len(padded)
     dropped = list(split.loader(2, drop_last=True))
     selected = list(split.select([4, 0, 0]).loader(3))
-    validation = list(split.store.split("validation", val="random:0.4").loader(1))  # type: ignore[attr-defined]
-    test = list(split.store["test"].loader(2))  # type: ignore[index]
-    folded = list(split.store.split("test", fold=(0, 3)).loader(2))  # type: ignore[attr-defined]
+    validation = list(split.store.split("validation", val="random:0.4").loader(1))
+    test = list(split.store["test"].loader(2))
+    folded = list(split.store.split("test", fold=(0, 3)).loader(2))
     for batch in [*padded, *dropped, *selected, *validation, *test, *folded]:
         check(batch)
 
 
 def test_a_selected_class_is_numbered_anew_and_other_targets_stay(split: Split) -> None:
-    one = split.store.split("train", classes=["class1"])  # type: ignore[attr-defined]
+    one = split.store.split("train", classes=["class1"])
     for batch in one.loader(2):
         assert batch.targets["class"].tolist() == [0] * len(batch)
         for k, key in enumerate(batch.keys):
@@ -189,9 +193,9 @@ def test_batch_transforms_get_the_targets_by_name_and_may_return_a_tensor(split:
         return frames, targets["angle"]
 
     batch = next(iter(split.loader(5, batch_transform=double, batch_first=False)))
-    np.testing.assert_array_equal(batch.targets["speed"][:, 1], 2 * targets_of(index_of(batch.keys[1]))["speed"])  # type: ignore[index,arg-type]
+    np.testing.assert_array_equal(batch.targets["speed"][:, 1], 2 * targets_of(index_of(batch.keys[1]))["speed"])
     batch = next(iter(split.loader(5, batch_transform=only_angles, batch_first=False)))
-    assert batch.targets.tolist() == [index_of(key) / 4 for key in batch.keys]  # type: ignore[union-attr]
+    assert batch.targets.tolist() == [index_of(key) / 4 for key in batch.keys]
     assert batch.target_lengths == {}
 
 
@@ -234,7 +238,7 @@ def test_what_moves_other_things_than_a_target_is_tied_to_is_allowed(tmp_path: P
     flipped = split.loader(5, resize=(3, 3), augment=[{"name": "flip", "labels": "keep"}], seed=0)
     batch = next(iter(flipped))
     assert batch.frames.shape[-2:] == (3, 3)
-    np.testing.assert_array_equal(batch.targets["speed"][0], targets_of(index_of(batch.keys[0]))["speed"])  # type: ignore[index,arg-type]
+    np.testing.assert_array_equal(batch.targets["speed"][0], targets_of(index_of(batch.keys[0]))["speed"])
 
 
 @pytest.mark.parametrize(
@@ -275,11 +279,43 @@ def test_damage_of_a_target_names_the_sample(tmp_path: Path, raster: bool) -> No
     assert any("while loading sample 'r" in note for note in caught.value.__notes__)
 
 
+@settings(max_examples=8, deadline=None)
+@given(st.data(), st.integers(1, 5), st.sampled_from(["dense", "sparse", "events"]))
+def test_any_target_comes_through_a_folder_a_store_and_a_loader(data: st.DataObject, n: int, layout: str) -> None:
+    kind = data.draw(st.sampled_from(["values", "boxes", "map", "series"]))
+    axes = {"values": (0, 3), "boxes": (1, 1), "map": (2, 3), "series": (0, 2)}[kind]
+    item_shape = tuple(
+        data.draw(st.lists(st.integers(1, 3), min_size=max(axes[0], kind == "values"), max_size=axes[1]))
+    )
+    dtype = data.draw(st.sampled_from(STORABLE))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    rows = [(int(rng.integers(0, 4)),) if kind in ("boxes", "series") else () for _ in range(n)]
+    arrays = {f"r{i}.es": (rng.random((*rows[i], *item_shape)) * 100).astype(dtype) for i in range(n)}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "mine"
+        labels = write_labelled(folder, n=n, names=())
+        for key, array in arrays.items():
+            np.save(folder / f"{key}.npy", array)
+        labels.write_text("\n".join([f"path,target.t:{kind}", *(f"{key},{key}.npy" for key in arrays)]))
+        arguments: Any = {"labels": labels, "T": T, "cache": Path(name) / "cache", "layout": layout}
+        neurodata.prepare(f"folder:{folder}", workers=1, **arguments)
+        split = neurodata.load(f"folder:{folder}", **arguments)
+        for batch in split.loader(2, threads=2, shuffle=True, seed=1):
+            for k, key in enumerate(batch.keys):
+                found = batch.targets["t"][k]
+                if kind == "series":
+                    found = found[: batch.target_lengths["t"][k]]
+                assert (found.numpy().dtype, tuple(found.shape)) == (arrays[key].dtype, arrays[key].shape)
+                np.testing.assert_array_equal(found, arrays[key])
+                np.testing.assert_array_equal(split[list(split.keys).index(key)][1]["t"], arrays[key])
+        split.store.close()
+
+
 def test_series_of_other_lengths_than_the_frames_are_as_long_as_the_longest() -> None:
     spec = TargetSpec("s", "series", np.dtype(np.int32), (0,), ("time",))
     samples = [{"s": np.arange(1, n + 1, dtype=np.int32)} for n in (3, 1)]
     targets, n_rows = side_by_side([spec], samples, torch.tensor([3, 1]), 5)
-    assert targets["s"].tolist() == [[1, 2, 3, 0, 0], [1, 0, 0, 0, 0]]  # type: ignore[union-attr]
+    assert targets["s"].tolist() == [[1, 2, 3, 0, 0], [1, 0, 0, 0, 0]]
     targets, n_rows = side_by_side([spec], samples, torch.tensor([3, 2]), 5)
-    assert targets["s"].tolist() == [[1, 2, 3], [1, 0, 0]]  # type: ignore[union-attr]
+    assert targets["s"].tolist() == [[1, 2, 3], [1, 0, 0]]
     assert n_rows["s"].tolist() == [3, 1]

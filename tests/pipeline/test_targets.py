@@ -84,7 +84,7 @@ class Counted(Folder):
         self.target_specs = Counted.target_specs
 
     def targets(self, root: Path, ref: SampleRef, signal: Signal) -> Mapping[str, NDArray[Any]]:
-        return {self.named: np.array(len(signal))}  # type: ignore[arg-type]
+        return {self.named: np.array(len(signal))}
 
 
 def build(folder: Path, dataset: Counted) -> Path:

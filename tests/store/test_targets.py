@@ -199,7 +199,7 @@ def test_a_missing_target_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [spec.name for spec in SPECS])
 def test_damage_of_a_target_is_found_and_names_the_sample(store: Path, tmp_path: Path, name: str) -> None:
-    folder = build(tmp_path / "store", StoreReader(store).head.layout, samples_of(8))  # type: ignore[arg-type]
+    folder = build(tmp_path / "store", StoreReader(store).head.layout, samples_of(8))
     reader = StoreReader(folder)
     column = next(column for column in reader.head.layout.target_columns if column.name == f"targets/{name}")
     path = folder / column.shard_path(1)
