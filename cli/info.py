@@ -113,6 +113,7 @@ def _folder_facts(dataset: Dataset) -> dict[str, Any]:
         "formats": dict(Counter(str(ref.format) for ref in samples)),
         "samples": {"train": len(scheme.train), "validation": len(scheme.validation), "test": len(scheme.test)},
         "classes": {name: n_of_class[k] for k, name in enumerate(dataset.classes)},
+        "targets": list(map(str, dataset.target_specs)),
         "groups": len({ref.group for ref in samples}),
     }
 

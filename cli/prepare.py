@@ -119,6 +119,7 @@ def store_facts(store: StoreReader) -> dict[str, Any]:
         "sample_shape": None if store.array is None else list(store.array.shape),
         "dtype": None if store.array is None else str(store.array.dtype),
         "classes": list(store.head.classes),
+        "targets": list(map(str, store.head.targets)),
         "source": store.head.source_kind,
         "source_id": store.head.source_id,
         "partial": store.head.partial,

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from numpy.typing import NDArray
+
 from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError
 from neurodata.forms import Form, Sensor
 from neurodata.signals import KINDS, Signal
 from neurodata.storage import is_file, is_folder, parse_checksum
+from neurodata.targets import TargetSpec
 
 Partition = Literal["train", "validation", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "validation", "test")
@@ -69,9 +72,11 @@ class SampleRef:
     format
         Of the file; None: the dataset's.
     target
-        Class index, 0-based.
+        Class index, 0-based; 0 where the dataset has no classes.
     group
         Speaker, subject or user: what must not straddle a split.
+    told
+        What `Dataset.targets` makes the sample's other targets of, in the dataset's own words: numbers, paths of files.
 
     Raises
     ------
@@ -87,6 +92,7 @@ class SampleRef:
     stop_us: int | None = None
     item: int | None = None
     format: str | None = None
+    told: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -151,6 +157,8 @@ class Dataset(ABC):
     # What becomes of a class when a transform changes what is seen ("flip_x", "reverse_time" ...): {index: index} of
     # those that change. A change that is not named is not known to leave classes what they are.
     label_maps: ClassVar[Mapping[str, Mapping[int, int]]] = {}
+    # What samples have besides a class (`targets`), known without their files; part of the identity of a store.
+    target_specs: tuple[TargetSpec, ...] = ()
     # Raised when the twin's files change for the same seed and size.
     twin_version: ClassVar[int] = 1
     # Samples of the twin unless asked otherwise.
@@ -177,6 +185,22 @@ class Dataset(ABC):
     @abstractmethod
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """Write a small generated look-alike in the published on-disk form: the archives, named as in `sources`."""
+
+    def targets(self, root: Path, ref: SampleRef, signal: Signal) -> Mapping[str, NDArray[Any]]:
+        """The targets of one sample, by name: one of the type and shape of each of `target_specs`.
+
+        Called in the worker that prepares the sample.
+
+        Parameters
+        ----------
+        root
+            As for `samples`.
+        ref
+            The sample.
+        signal
+            Its signal as read, before any step.
+        """
+        return {}
 
     @property
     def gives(self) -> type[Signal]:

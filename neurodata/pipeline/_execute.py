@@ -250,7 +250,8 @@ class ShardEncoder:
         self.encoded += _n_encoded(recipe, stored, n_read + sum(added.values()) - sum(dropped.values()))
         row = SampleRow(ref.key, ref.target, ref.group)
         start_us = next((events.start_us for events in (stored, signal) if isinstance(events, EventArray)), 0)
-        return EncodedSample(row, stored, n_read, signal.duration_us, start_us)
+        targets = recipe.dataset.targets(self.task.root, ref, signal)
+        return EncodedSample(row, stored, n_read, signal.duration_us, start_us, targets)
 
 
 def _n_encoded(recipe: Recipe, stored: NDArray[Any] | EventArray, expected: int) -> int:

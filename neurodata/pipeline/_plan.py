@@ -140,7 +140,11 @@ def store_order(samples: Sequence[SampleRef], scheme: Scheme) -> tuple[SampleRef
 def layout_of(recipe: Recipe) -> Layout:
     """How the store keeps its samples; RecipeError where it cannot."""
     array = recipe.array()
-    files: dict[str, Any] = {"samples_per_shard": recipe.samples_per_shard, "compression": recipe.compression}
+    files: dict[str, Any] = {
+        "samples_per_shard": recipe.samples_per_shard,
+        "compression": recipe.compression,
+        "targets": recipe.dataset.target_specs,
+    }
     if recipe.layout == "events":
         return EventsLayout(recipe.stored_sensor(), **files)
     return DenseLayout(array, **files) if recipe.layout == "dense" else SparseLayout(array, **files)

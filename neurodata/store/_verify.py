@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from neurodata.store._manifest import SEAL, manifest_bytes, read_manifest
 from neurodata.store._reader import StoreReader
 from neurodata.store._records import Json
 from neurodata.store._shard import MISSING, DamageError, ShardFile
-from neurodata.store._table import items_of_shards
+from neurodata.store._table import items_of_shards, spans_of
 from neurodata.store._verify_files import Files, files_of
 
 # Samples whose bytes are in memory at a time, of a store behind a URL.
@@ -119,13 +120,14 @@ def _orphans(path: Location, files: dict[str, Json], found: Files) -> Iterator[s
 
 def _samples(reader: StoreReader, deep: bool, progress: Progress) -> Iterator[str]:
     """Problems of the shards' indexes and, with `deep`, of the chunks and what they hold."""
-    layout, table = reader.head.layout, reader.table
-    n_items = items_of_shards(table, reader.manifest["n_shards"])
+    layout, table, n_shards = reader.head.layout, reader.table, reader.manifest["n_shards"]
+    spans = spans_of(table, layout)
+    n_items = [items_of_shards(table.shard, span.stop, n_shards) for span in spans]
     size = layout.samples_per_shard
-    for shard, n in enumerate(n_items):
+    for shard in range(n_shards):
         samples = np.arange(shard * size, min((shard + 1) * size, len(reader)))
-        for column in layout.columns:
-            yield from _column(reader, column, shard, -(-n // column.chunk_items), samples)
+        for column, n in zip(layout.all_columns, n_items, strict=True):
+            yield from _column(reader, column, shard, n[shard], samples)
         if deep:
             yield from _read_problems(reader, samples)
         progress("verify samples", int(samples[-1]) + 1, len(reader), "samples")
@@ -136,24 +138,31 @@ def _read_problems(reader: StoreReader, samples: NDArray[np.int64]) -> Iterator[
         together = samples[first : first + _READ_TOGETHER]
         with reader.fetch(together).in_use():
             for index in together.tolist():
-                try:
-                    reader.read_events(index) if reader.array is None else reader.read(index)
-                except NeurodataError as error:
-                    yield str(error)
+                yield from _sample(reader, index)
 
 
-def _column(
-    reader: StoreReader, column: Column, shard: int, n_chunks: int, samples: NDArray[np.int64]
-) -> Iterator[str]:
+def _sample(reader: StoreReader, index: int) -> Iterator[str]:
+    """Problems of the chunks of one sample, and of what they hold."""
+    reads: list[Callable[[], object]] = [partial(reader.read_events if reader.array is None else reader.read, index)]
+    reads += [partial(reader.read_target, index, target.name) for target in reader.head.targets]
+    for read in reads:
+        try:
+            read()
+        except NeurodataError as error:
+            yield str(error)
+
+
+def _column(reader: StoreReader, column: Column, shard: int, n_items: int, samples: NDArray[np.int64]) -> Iterator[str]:
     """Problems of the index of one column of one shard."""
     layout = reader.head.layout
-    path = layout.shard_path(column, shard)
+    n_chunks = -(-n_items // column.chunk_items)
+    path = column.shard_path(shard)
     try:
         file = ShardFile(
             reader.path / path,
             column,
             layout.compression,
-            layout.n_chunks(int(reader.table.stop[samples[-1]])),
+            column.n_chunks(n_items),
             reader.manifest["files"][path]["size_bytes"],
         )
     except (DamageError, OSError) as error:
