@@ -284,9 +284,7 @@ def test_damage_of_a_target_names_the_sample(tmp_path: Path, raster: bool) -> No
 def test_any_target_comes_through_a_folder_a_store_and_a_loader(data: st.DataObject, n: int, layout: str) -> None:
     kind = data.draw(st.sampled_from(["values", "boxes", "map", "series"]))
     axes = {"values": (0, 3), "boxes": (1, 1), "map": (2, 3), "series": (0, 2)}[kind]
-    item_shape = tuple(
-        data.draw(st.lists(st.integers(1, 3), min_size=max(axes[0], kind == "values"), max_size=axes[1]))
-    )
+    item_shape = tuple(data.draw(st.lists(st.integers(1, 3), min_size=axes[0], max_size=axes[1])))
     dtype = data.draw(st.sampled_from(STORABLE))
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     rows = [(int(rng.integers(0, 4)),) if kind in ("boxes", "series") else () for _ in range(n)]
