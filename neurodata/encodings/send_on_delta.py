@@ -79,13 +79,10 @@ def follow(
     for i in range(1, n):
         for c in range(n_channels):
             gap = np.float64(values[i, c]) - (np.float64(values[0, c]) + threshold * moved[c])
-            moves = int(min(abs(gap) / threshold, np.float64(most)))
-            if gap > 0:
-                out[i, 1, c] = moves
-                moved[c] += moves
-            else:
-                out[i, 0, c] = moves
-                moved[c] -= moves
+            moves = np.int64(max(min(gap / threshold, np.float64(most)), -np.float64(most)))  # towards 0
+            out[i, 0, c] = max(-moves, 0)
+            out[i, 1, c] = max(moves, 0)
+            moved[c] += moves
 
 
 def reference(values: NDArray[np.float32], threshold: float, most: int, out: NDArray[np.uint8]) -> None:
@@ -93,9 +90,9 @@ def reference(values: NDArray[np.float32], threshold: float, most: int, out: NDA
     moved = np.zeros(values.shape[1], np.int64)
     for i in range(1, len(values)):
         gap = values[i].astype(np.float64) - (values[0].astype(np.float64) + threshold * moved)
-        moves = np.minimum(np.abs(gap) / threshold, most).astype(np.int64)
-        out[i] = np.stack([np.where(gap > 0, 0, moves), np.where(gap > 0, moves, 0)])
-        moved += np.where(gap > 0, moves, -moves)
+        moves = np.clip(gap / threshold, -most, most).astype(np.int64)  # towards 0
+        out[i] = np.maximum(-moves, 0), np.maximum(moves, 0)
+        moved += moves
 
 
 STEP = SendOnDelta

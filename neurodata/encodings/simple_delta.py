@@ -61,9 +61,9 @@ def compare(
     for i in range(n):
         last = before if i == 0 else values[i - 1]
         for c in range(n_channels):
-            change = values[i, c] - last[c]
-            out[i, 0, c] = change <= -threshold
-            out[i, 1, c] = change >= threshold
+            out[i, 0, c] = values[i, c] - last[c] <= -threshold
+        for c in range(n_channels):  # apart from the loop before: so that both run on vectors
+            out[i, 1, c] = values[i, c] - last[c] >= threshold
 
 
 def reference(

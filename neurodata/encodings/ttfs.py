@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.encodings._static import StaticEncoding, first_spike, mark
+from neurodata.encodings._static import StaticEncoding, first_spike
 from neurodata.errors import RecipeError
+from neurodata.kernel import kernel
 from neurodata.steps import check_choice, check_range
 
 Curve = Literal["linear", "log", "rc", "decay"]
@@ -83,13 +85,14 @@ class Ttfs(StaticEncoding):
                 check_range("ttfs", name, found, 1e-6, 1e6)
 
     def fill(self, values: NDArray[np.float32], out: NDArray[Any], rng: np.random.Generator | None) -> None:
-        """Work out the times, and mark them."""
-        mark(self.times(values), out)
+        """Compare each value with the least ones that fire by a step and by the step before."""
+        between(values, least_values(self), out)
 
     def times(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
         """Step of the spike of each value from 0 to 1, of the same shape; T where there is none."""
         latest = self.T if self.late == "silent" else self.T - 1
-        return np.minimum(self._exact_times(values.astype(np.float64)), latest).astype(np.int64)
+        times: NDArray[np.int64] = np.minimum(self._exact_times(values.astype(np.float64)), latest).astype(np.int64)
+        return times
 
     def _exact_times(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Whole steps, or infinite where there is no spike."""
@@ -135,6 +138,40 @@ class Ttfs(StaticEncoding):
             return threshold * np.exp(-t / tau)
         with np.errstate(divide="ignore"):
             return threshold / -np.expm1(-t / tau)
+
+
+@lru_cache(maxsize=16)
+def least_values(step: Ttfs) -> NDArray[np.float32]:
+    """The least value from 0 to 1 that fires by step t - 1, at t = 1 ... T; infinite at 0 and where there is none.
+
+    By halving, over the bits of a float32, which grow as the numbers from 0 up do: times never grow with the value.
+    """
+    none = int(np.float32(1).view(np.int32)) + 1
+    low, high = np.full(step.T, -1), np.full(step.T, none)  # too late (or below all), and early enough (or above all)
+    while (is_open := high - low > 1).any():
+        middle = (low + high) // 2
+        x = np.maximum(middle, 0).astype(np.int32).view(np.float32)
+        early = step.times(x) <= np.arange(step.T)
+        low, high = np.where(is_open & ~early, middle, low), np.where(is_open & early, middle, high)
+    least = high.astype(np.int32).view(np.float32)
+    return np.concatenate([[np.inf], np.where(high == none, np.inf, least)]).astype(np.float32)
+
+
+@kernel
+def between(values: NDArray[np.float32], least: NDArray[np.float32], out: NDArray[np.bool_]) -> None:
+    """A spike in out [n, T, m] at step t of each value [n, m] from least[t + 1] up and below least[t]."""
+    n, n_steps, m = out.shape
+    for i in range(n):
+        for t in range(n_steps):
+            before, by = least[t], least[t + 1]
+            for j in range(m):
+                out[i, t, j] = (values[i, j] < before) & (values[i, j] >= by)
+
+
+def reference(step: Ttfs, values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The spikes of the values [n, m] by their times, [n, T, m]."""
+    spikes: NDArray[np.bool_] = step.times(values)[:, np.newaxis] == np.arange(step.T)[:, np.newaxis]
+    return spikes
 
 
 STEP = Ttfs
