@@ -65,6 +65,12 @@ class Population(StaticEncoding):
         {"T": 3, "n_fields": 5, "beta": 2.0, "readout": "rate"},
     )
 
+    aliases: ClassVar[Mapping[str, str]] = {"pop_dim": "n_fields", "spike_ts": "T"}
+    refused: ClassVar[Mapping[str, str]] = {
+        "std": "say beta: the width of a field is 1 / (beta (n_fields - 2)) of the range",
+        "mean_range": "fields cover 0 to 1: the step rescale before this one maps a range to it",
+    }
+
     def __post_init__(self) -> None:
         self.check_steps()
         check_whole("population", "n_fields", self.n_fields, 3, 4096)

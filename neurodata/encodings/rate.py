@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import prod
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -20,7 +21,7 @@ from neurodata.draws import splitmix64
 from neurodata.encodings._static import StaticEncoding
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.kernel import kernel
-from neurodata.steps import check_choice, check_range, check_whole
+from neurodata.steps import MOST_STEPS, check_choice, check_memory, check_range, check_whole
 
 Process = Literal["bernoulli", "poisson"]
 GAMMA = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64
@@ -62,6 +63,10 @@ class Rate(StaticEncoding):
         {"T": 3, "process": "poisson", "max_rate_hz": 200.0, "step_us": 1000},
     )
     aliases: ClassVar[Mapping[str, str]] = {"num_steps": "T"}
+    refused: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("gain", "offset"),
+        "values are probabilities as they are: the step rescale before this one maps a range to 0 to 1",
+    )
 
     def __post_init__(self) -> None:
         self.check_steps()
@@ -113,14 +118,20 @@ def rate_spikes(
 
     Raises
     ------
+    RecipeError
+        When T is not a whole number from 1 to 2^24.
     EncodingError
-        When the shapes do not fit, or a value is not from 0 to 1.
+        When the shapes do not fit, a value is not from 0 to 1, or the result would take more than 4 GiB.
     """
+    check_whole("rate_spikes", "T", T, 1, MOST_STEPS)
     if values.ndim != 2 or keys.shape != values.shape[:1] or keys.dtype != np.uint64:
         raise EncodingError(
             f"rate_spikes: values {values.shape} and keys {keys.dtype} {keys.shape}; expected [n, m] and uint64 [n]"
         )
     shape = (len(values), T, values.shape[1])
+    check_memory(
+        f"rate_spikes: {T} steps of values {values.shape} take", prod(shape), "fewer steps or samples at a time"
+    )
     if out is not None and (out.shape != shape or out.dtype != np.bool_):
         raise EncodingError(f"rate_spikes: out is {out.dtype} {out.shape}; expected bool {shape}")
     spikes = np.empty(shape, np.bool_) if out is None else out

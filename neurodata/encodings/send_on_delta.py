@@ -80,8 +80,8 @@ def follow(
         for c in range(n_channels):
             gap = np.float64(values[i, c]) - (np.float64(values[0, c]) + threshold * moved[c])
             moves = np.int64(max(min(gap / threshold, np.float64(most)), -np.float64(most)))  # towards 0
-            out[i, 0, c] = max(-moves, 0)
-            out[i, 1, c] = max(moves, 0)
+            out[i, 0, c] = -moves if moves < 0 else 0
+            out[i, 1, c] = moves if moves > 0 else 0
             moved[c] += moves
 
 

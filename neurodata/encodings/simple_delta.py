@@ -42,6 +42,7 @@ class SimpleDelta(SeriesEncoding):
     padding: bool = False
 
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"threshold": 0.3, "padding": True})
+    refused: ClassVar[Mapping[str, str]] = {"off_spike": "falls are always told, apart from rises: axis 1, channel 0"}
 
     def __post_init__(self) -> None:
         check_range("simple_delta", "threshold", self.threshold, SMALLEST, LARGEST)

@@ -19,13 +19,14 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.encodings._static import StaticEncoding, first_spike
+from neurodata.encodings._static import StaticEncoding, first_spike, mark
 from neurodata.errors import RecipeError
 from neurodata.kernel import kernel
 from neurodata.steps import check_choice, check_range
 
 Curve = Literal["linear", "log", "rc", "decay"]
 Late = Literal["silent", "last"]
+FEW_STEPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class Ttfs(StaticEncoding):
         {"T": 6, "curve": "decay", "tau": 2.0, "threshold": 1.0, "late": "last"},
     )
     aliases: ClassVar[Mapping[str, str]] = {"num_steps": "T", "enc_function": "curve"}
+    refused: ClassVar[Mapping[str, str]] = {
+        "linear": 'say curve = "linear", or curve = "rc", which is what snnTorch has without it',
+        "normalize": 'with "rc" it depends on the whole sample: say tau; curve = "linear" ends at T - 1 anyhow',
+        "clip": 'say late = "silent" or "last"',
+    }
 
     def __post_init__(self) -> None:
         self.check_steps()
@@ -85,8 +91,11 @@ class Ttfs(StaticEncoding):
                 check_range("ttfs", name, found, 1e-6, 1e6)
 
     def fill(self, values: NDArray[np.float32], out: NDArray[Any], rng: np.random.Generator | None) -> None:
-        """Compare each value with the least ones that fire by a step and by the step before."""
-        between(values, least_values(self), out)
+        """Mark the times; of few steps, by comparing with the least values that fire by each, which is faster."""
+        if self.T <= FEW_STEPS:
+            between(values, least_values(self), out)
+        else:
+            mark(self.times(values), out)
 
     def times(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
         """Step of the spike of each value from 0 to 1, of the same shape; T where there is none."""

@@ -125,6 +125,10 @@ def test_a_batch_that_does_not_fit_is_refused() -> None:
         rate_spikes(np.zeros((3, 2)), 4, keys)
     with pytest.raises(EncodingError, match="out is bool"):
         rate_spikes(np.zeros((2, 2)), 4, keys, out=np.zeros((2, 4, 3), np.bool_))
+    with pytest.raises(RecipeError, match="rate_spikes: T is 0"):
+        rate_spikes(np.zeros((2, 2)), 0, keys)
+    with pytest.raises(EncodingError, match=r"rate_spikes: 16777216 steps of values \(2, 200\) take 6\.7 GB"):
+        rate_spikes(np.zeros((2, 200)), 2**24, keys)
     for wrong in (np.nan, 1.5, -1.0):
         with pytest.raises(EncodingError, match="not from 0 to 1"):
             rate_spikes(np.full((2, 2), wrong), 4, keys, n_threads=2)

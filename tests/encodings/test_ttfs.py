@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodata.encodings._static import first_spike, mark, mark_reference
-from neurodata.encodings.ttfs import Ttfs, reference
+from neurodata.encodings.ttfs import FEW_STEPS, Ttfs, between, least_values, reference
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.signals import Image, Series
 
@@ -72,6 +74,17 @@ def test_late_values_are_silent_or_fire_last() -> None:
 @given(STEPS, VALUES)
 def test_the_kernel_marks_the_times(step: Ttfs, values: list[float]) -> None:
     np.testing.assert_array_equal(encoded(step, values), reference(step, np.array([values], np.float32))[0])
+
+
+@pytest.mark.parametrize("curve", ["linear", "log"])
+@pytest.mark.parametrize("T", [FEW_STEPS, FEW_STEPS + 1])
+def test_few_and_many_steps_are_marked_alike(curve: Any, T: int) -> None:
+    step, values = Ttfs(T, curve), np.random.default_rng(0).random((1, 500), np.float32)
+    spikes = step(Series(values, 1.0))
+    np.testing.assert_array_equal(spikes, reference(step, values)[0])
+    compared = np.zeros((1, T, 500), np.bool_)
+    between(values, least_values(step), compared)
+    np.testing.assert_array_equal(compared[0], spikes)
 
 
 @given(st.integers(1, 6), st.lists(st.integers(0, 9), min_size=1, max_size=9))
