@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.encodings._series import SeriesEncoding
-from neurodata.encodings._static import require_numbers, require_zero_to_one, step_name
+from neurodata.encodings._static import require_zero_to_one, step_name
 from neurodata.steps import check_range, check_whole
 
 
@@ -28,7 +28,6 @@ class DeconvolutionEncoding(SeriesEncoding):
 
     def check_values(self, values: NDArray[np.float32]) -> None:
         """EncodingError when a value is not from 0 to 1."""
-        require_numbers(step_name(self), values)
         require_zero_to_one(step_name(self), values)
 
     @property

@@ -17,6 +17,8 @@ from neurodata.kernel import kernel
 from neurodata.signals import Clip, Image, Series
 from neurodata.steps import MOST_STEPS, ArraySpec, Kinds, SignalEncoding, Tally, check_whole
 
+LARGEST = np.finfo(np.float32).max
+
 
 class StaticEncoding(SignalEncoding):
     """Base of encodings of values, each by itself: a frozen dataclass with a field T that implements `fill`."""
@@ -68,9 +70,8 @@ class StaticEncoding(SignalEncoding):
 
     def check_values(self, values: NDArray[np.float32]) -> None:
         """EncodingError when a value is not a number, or outside 0 to 1 where that is what they have to be in."""
-        require_numbers(step_name(self), values)
-        if self.from_zero_to_one:
-            require_zero_to_one(step_name(self), values)
+        require = require_zero_to_one if self.from_zero_to_one else require_numbers
+        require(step_name(self), values)
 
     def activity(self, values: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:
         """What each neuron encodes, [n, m]: here the values [n, m] themselves, those of a channel side by side."""
@@ -106,17 +107,32 @@ def step_name(step: SignalEncoding) -> str:
 
 def require_numbers(step: str, values: NDArray[np.float32]) -> None:
     """EncodingError when a value is NaN or infinite."""
-    if not np.isfinite(values).all():
+    if n_outside(values.ravel(), -LARGEST, LARGEST):
         raise EncodingError(f"{step}: a value is not a number (NaN or infinite)")
 
 
 def require_zero_to_one(step: str, values: NDArray[np.float32]) -> None:
-    """EncodingError when a value is outside 0 to 1."""
-    if values.size and not 0 <= values.min() <= values.max() <= 1:
+    """EncodingError when a value is not a number, or outside 0 to 1."""
+    if n_outside(values.ravel(), np.float32(0), np.float32(1)):
+        require_numbers(step, values)
         raise EncodingError(
             f"{step}: values reach from {values.min():g} to {values.max():g}; expected 0 to 1: "
             "the step rescale before it brings a series there"
         )
+
+
+@kernel
+def n_outside(values: NDArray[np.float32], low: np.float32, high: np.float32) -> int:
+    """How many values [n] are not from low to high; NaN is not."""
+    n = np.int32(0)
+    for i in range(len(values)):
+        n += np.int32(not (low <= values[i] <= high))
+    return int(n)
+
+
+def outside_reference(values: NDArray[np.float32], low: np.float32, high: np.float32) -> int:
+    """What `n_outside` gives."""
+    return int(np.count_nonzero(~((values >= low) & (values <= high))))
 
 
 def first_spike(spikes: NDArray[Any]) -> NDArray[np.int64]:

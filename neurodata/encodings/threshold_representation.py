@@ -3,7 +3,7 @@
 Delbruck and Lichtsteiner, "Fast sensory motor control based on event-based hybrid neuromorphic-procedural system",
 ISCAS 2007, in the form of Petro, Kasabov and Kiss 2020: the threshold is mean + factor * standard deviation of a
 channel's changes. Implementations take the changes with their signs, which makes the threshold of a falling signal too
-low, down to one below 0, at which no change at all fires; here it is their magnitudes. The papers were not at hand.
+low, down to one below 0, at which a steady level fires; here it is their magnitudes. The papers were not at hand.
 """
 
 from __future__ import annotations

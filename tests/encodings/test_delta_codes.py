@@ -75,6 +75,7 @@ def test_a_change_fires_where_it_is_larger_than_most() -> None:
 def test_a_falling_signal_fires_as_a_rising_one_does() -> None:
     """With the changes' signs the threshold of this one would be below 0, and an even fall would fire in every step."""
     values = np.array([0, -1, -2, -3, -9, -10], np.float32)
+    assert np.diff(values).mean() + 0.5 * np.diff(values).std() < 0
     assert signed(ThresholdRepresentation(0.5), values.tolist()) == [0, 0, 0, 0, -1, 0]
     assert signed(ThresholdRepresentation(0.5), (-values).tolist()) == [0, 0, 0, 0, 1, 0]
 

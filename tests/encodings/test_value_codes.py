@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neurodata import registry
 from neurodata.encodings._series import SeriesEncoding
-from neurodata.encodings._static import StaticEncoding
+from neurodata.encodings._static import LARGEST, StaticEncoding, n_outside, outside_reference
 from neurodata.signals import Image, Series
 
 EXAMPLES = [
@@ -33,6 +35,13 @@ def has_a_neuron_for_a_value(example: Any) -> bool:
 
 def encoded(step: Any, signal: Any) -> np.ndarray:
     return step(signal, np.random.default_rng(4))
+
+
+@given(st.lists(st.floats(width=32) | st.sampled_from([0.0, -0.0, 1.0]), max_size=40), st.floats(-1, 2, width=32))
+def test_values_that_are_not_in_a_range_are_counted(values: list[float], low: float) -> None:
+    array = np.array(values, np.float32)
+    for limits in ((np.float32(low), np.float32(1)), (-LARGEST, LARGEST)):
+        assert n_outside(array, *limits) == outside_reference(array, *limits)
 
 
 @pytest.mark.parametrize("step", EXAMPLES)
