@@ -26,6 +26,7 @@ from neurodata.steps import MOST_STEPS, check_choice, check_memory, check_range,
 Process = Literal["bernoulli", "poisson"]
 GAMMA = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64
 LOW = np.uint64(2**32 - 1)
+SAMPLES_AT_A_TIME = 64  # so many thresholds stay in a cache, and a thread has enough to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +137,19 @@ def rate_spikes(
         raise EncodingError(f"rate_spikes: out is {out.dtype} {out.shape}; expected bool {shape}")
     spikes = np.empty(shape, np.bool_) if out is None else out
 
-    def encode(part: slice) -> None:
+    def encode(start: int) -> None:
+        part = slice(start, start + SAMPLES_AT_A_TIME)
         if not ((values[part] >= 0) & (values[part] <= 1)).all():
             raise EncodingError("rate_spikes: a value is not from 0 to 1")
         compare(thresholds(values[part]), keys[part], spikes[part])
 
-    if n_threads < 2 or len(values) < 2:
-        encode(slice(None))
+    starts = range(0, len(values), SAMPLES_AT_A_TIME)
+    if n_threads < 2 or len(starts) < 2:
+        for start in starts:
+            encode(start)
         return spikes
-    bounds = np.linspace(0, len(values), n_threads + 1).astype(int)
     with ThreadPoolExecutor(n_threads) as threads:
-        list(threads.map(encode, map(slice, bounds[:-1], bounds[1:])))
+        list(threads.map(encode, starts))
     return spikes
 
 
