@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodata.kernel import kernel
+
 Scale = Literal["htk", "slaney"]
 Norm = Literal["none", "slaney"]
 Padding = Literal["reflect", "zeros", "none"]
@@ -105,8 +107,37 @@ def mel_energies(samples: Floats, filters: Floats, window: Floats, hop: int, pow
     if padding != "none":
         samples = np.pad(samples, n_fft // 2, mode="reflect" if padding == "reflect" else "constant")
     frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[::hop]  # [n_frames, n_fft]
+    spans = spans_of(filters)
     block = max(1, BLOCK_VALUES // n_fft)
     for first in range(0, n, block):
         spectrum = np.abs(np.fft.rfft(frames[first : min(first + block, n)] * window, axis=1))
-        energies[first : first + block] = spectrum**power @ filters
+        apply_filters(spectrum**power, filters, spans, energies[first : first + block])
     return energies
+
+
+@kernel
+def apply_filters(spectrum: Floats, filters: Floats, spans: NDArray[np.int64], energies: Floats) -> None:
+    """Write spectrum [n, frequencies] times filters [frequencies, n_mels] over `energies` [n, n_mels].
+
+    Unlike a product of matrices, it passes over the zeros, needs no threads of its own beside those that prepare, and
+    adds up in the same order on every machine.
+    """
+    for i in range(len(spans)):
+        for m in range(len(spectrum)):
+            total = 0.0
+            for k in range(spans[i, 0], spans[i, 1]):
+                total += spectrum[m, k] * filters[k, i]
+            energies[m, i] = total
+
+
+def spans_of(filters: Floats) -> NDArray[np.int64]:
+    """The first frequency of each filter and one past its last, int64 [n_mels, 2]; both 0 where it is dead."""
+    holds = filters > 0
+    stop = np.where(holds.any(axis=0), len(filters) - holds[::-1].argmax(axis=0), 0)
+    return np.stack([holds.argmax(axis=0), stop], axis=1).astype(np.int64)
+
+
+def reference(spectrum: Floats, filters: Floats) -> Floats:
+    """The product of the two matrices, [n, n_mels]."""
+    product: Floats = spectrum @ filters
+    return product

@@ -92,6 +92,11 @@ class Mel(SignalTransform):
         "f_max": "f_max_hz",
         "mel_scale": "scale",
     }
+    refused: ClassVar[Mapping[str, str]] = {
+        "sample_rate": "the rate is that of the sound: state resample before it",
+        "center": 'say padding = "none" for frames that begin at their time, "reflect" or "zeros" for centred ones',
+        "pad_mode": 'say padding = "reflect", or "zeros" for constant',
+    }
 
     def __post_init__(self) -> None:
         name = self._name

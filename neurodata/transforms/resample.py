@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from neurodata.errors import RecipeError
 from neurodata.forms import WaveformForm
+from neurodata.kernel import kernel
 from neurodata.signals import Waveform
 from neurodata.steps import Tally, check_memory, check_range, check_whole
 from neurodata.transforms._sound import SoundTransform, require_numbers
 
 MOST_TAPS = 2**24  # of all filters together: 128 MB
-BLOCK_VALUES = 2**20  # of windows of the sound that are filtered at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Resample(SoundTransform):
             raise RecipeError(f"resample: sound at {rate_hz} Hz; expected a whole number of samples a second")
         common = gcd(int(rate_hz), int(self.rate_hz))
         before, after = int(rate_hz) // common, int(self.rate_hz) // common
-        n_taps = after * (2 * _reach(before, after, self.half_width, self.rolloff) + before)
+        n_taps = after * (2 * _reach(before, after, self.half_width, self.rolloff) + 1)
         if before != after and n_taps > MOST_TAPS:
             raise RecipeError(
                 f"resample: from {rate_hz:g} to {self.rate_hz} Hz, {before} samples become {after}, by filters of "
@@ -94,10 +94,10 @@ class Resample(SoundTransform):
         n_channels = signal.form.n_channels
         check_memory(f"resample: {n} samples take", n * n_channels * 8, "a lower rate, or shorter sounds")
         taps = filters(before, after, self.half_width, self.rolloff)
-        columns = signal.samples.reshape(len(signal.samples), n_channels).T.astype(np.float64)
+        columns = np.ascontiguousarray(signal.samples.reshape(len(signal.samples), n_channels).T)  # [channels, n]
         resampled = np.zeros((n, n_channels), np.float32)  # [n, channels]
         for channel, samples in enumerate(columns):
-            resampled[:, channel] = _filtered(samples, taps, before, n)
+            resample_channel(samples, taps, before, resampled[:, channel])
         return Waveform(resampled.reshape(n, *signal.samples.shape[1:]), float(self.rate_hz))
 
 
@@ -108,30 +108,45 @@ def _reach(before: int, after: int, half_width: int, rolloff: float) -> int:
 
 @lru_cache(maxsize=8)
 def filters(before: int, after: int, half_width: int, rolloff: float) -> NDArray[np.float64]:
-    """Weights of the samples from `reach` before to `before + reach` after a period's first one, [after, taps].
+    """Weights of the samples about each output of a period, [after, 2 reach + 1].
 
-    Output j of the period is at the time of sample j * before / after.
+    Output j of the period is at the time of sample j * before / after; row j weighs the samples from `reach` before the
+    whole part of that.
     """
     reach = _reach(before, after, half_width, rolloff)
     cutoff = min(before, after) * rolloff  # in zeros of the sinc a period
-    at = np.arange(-reach, before + reach) / before - np.arange(after)[:, None] / after  # [after, taps], in periods
-    zeros = np.clip(at * cutoff, -half_width, half_width)
+    part = np.arange(after) * before % after / after  # how far an output is behind its sample, in samples
+    at = np.arange(-reach, reach + 1) - part[:, None]  # [after, taps], in samples
+    zeros = np.clip(at * (cutoff / before), -half_width, half_width)
     taps: NDArray[np.float64] = np.sinc(zeros) * np.cos(zeros * (np.pi / 2 / half_width)) ** 2 * (cutoff / before)
     taps.flags.writeable = False
     return taps
 
 
-def _filtered(samples: NDArray[np.float64], taps: NDArray[np.float64], before: int, n: int) -> NDArray[np.float64]:
-    """The first n outputs, a block of periods after the other."""
+@kernel
+def resample_channel(
+    samples: NDArray[np.float32], taps: NDArray[np.float64], before: int, resampled: NDArray[np.float32]
+) -> None:
+    """Write the sum of samples [n] times the taps of each output over `resampled`."""
     after, n_taps = taps.shape
-    reach = (n_taps - before) // 2
-    n_periods = -(-n // after)
-    padded = np.zeros((n_periods + 1) * before + 2 * reach)
-    padded[reach : reach + len(samples)] = samples
-    windows = np.lib.stride_tricks.sliding_window_view(padded, n_taps)[::before]  # [periods, taps]
-    block = max(1, BLOCK_VALUES // n_taps)
-    parts = [windows[k : min(k + block, n_periods)] @ taps.T for k in range(0, n_periods, block)]
-    return np.concatenate([part.ravel() for part in parts])[:n] if parts else np.zeros(0)
+    for j in range(len(resampled)):
+        start = j * before // after - n_taps // 2
+        phase = j % after
+        total = 0.0
+        for k in range(max(0, -start), min(n_taps, len(samples) - start)):
+            total += taps[phase, k] * samples[start + k]
+        resampled[j] = total
+
+
+def reference(samples: NDArray[np.float32], step: Resample, rate_hz: float) -> NDArray[np.float64]:
+    """The definition, with a weight of each sample for each output: samples [n] of this rate, float64 [n_outputs]."""
+    n = ceil(len(samples) * step.rate_hz / rate_hz)
+    cutoff_hz = min(step.rate_hz, rate_hz) * step.rolloff
+    at = np.arange(n)[:, None] / step.rate_hz - np.arange(len(samples)) / rate_hz  # seconds [outputs, samples]
+    zeros = np.clip(at * cutoff_hz, -step.half_width, step.half_width)
+    weights = np.sinc(zeros) * np.cos(zeros * np.pi / 2 / step.half_width) ** 2 * cutoff_hz / rate_hz
+    outputs: NDArray[np.float64] = weights @ samples
+    return outputs
 
 
 STEP = Resample

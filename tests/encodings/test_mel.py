@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import neurodata
-from neurodata.encodings._mel import hz_of_mel, mel_filters, mel_of_hz
+from neurodata.encodings._mel import apply_filters, hz_of_mel, mel_filters, mel_of_hz, reference, spans_of
 from neurodata.encodings.log_mel import GSC, GSC_REPAIRED, LogMel
 from neurodata.encodings.mel import Mel
 from neurodata.errors import EncodingError, RecipeError
@@ -65,6 +67,15 @@ class TestFilters:
             norm=None if norm == "none" else norm, dtype=np.float64,
         )  # fmt: skip
         np.testing.assert_allclose(mel_filters(1024, rate_hz, 40, 30.0, 7000.0, scale, norm), expected.T, atol=1e-12)
+
+
+@given(st.integers(0, 5), st.integers(1, 40), st.integers(2, 300), st.integers(0, 2**32 - 1))
+def test_the_kernel_is_the_product_of_the_matrices(n: int, n_mels: int, n_fft: int, seed: int) -> None:
+    filters = mel_filters(n_fft, 8000.0, n_mels, 50.0, 6000.0, "htk", "none")  # some of them dead
+    spectrum = np.random.default_rng(seed).uniform(0, 10, (n, n_fft // 2 + 1))
+    energies = np.zeros((n, n_mels))
+    apply_filters(spectrum, filters, spans_of(filters), energies)
+    np.testing.assert_allclose(energies, reference(spectrum, filters), rtol=1e-12)
 
 
 class TestMel:
