@@ -113,7 +113,8 @@ def at_rows(rows: NDArray[np.float64], neurons: NDArray[np.int64], rate_hz: floa
     EncodingError
         When a time is beyond every clock (2^53 us).
     """
-    t_us = np.rint(rows * (1e6 / rate_hz))
+    with np.errstate(over="ignore"):
+        t_us = np.rint(rows / rate_hz * 1e6)
     if len(t_us) and t_us.max() >= 2**53:
         raise EncodingError(f"spikes at {t_us.max():g} us, by {rate_hz} rows a second; expected less than 2^53 us")
     t = t_us.astype(np.int64)

@@ -72,7 +72,7 @@ class Resample(SoundTransform):
 
     def _ratio(self, rate_hz: float) -> tuple[int, int]:
         """Samples before and after of the shortest time that is a whole number of both."""
-        if rate_hz != int(rate_hz):
+        if not float(rate_hz).is_integer():
             raise RecipeError(f"resample: sound at {rate_hz} Hz; expected a whole number of samples a second")
         common = gcd(int(rate_hz), int(self.rate_hz))
         before, after = int(rate_hz) // common, int(self.rate_hz) // common

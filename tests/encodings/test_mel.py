@@ -98,6 +98,17 @@ class TestMel:
         centres = hz_of_mel(np.linspace(0, mel_of_hz(np.array(4000.0), "htk"), 32)[1:-1], "htk")
         assert (rows[5:-5].argmax(axis=1) == np.abs(centres - frequency_hz).argmin()).all()
 
+    def test_a_tone_that_is_clipped_has_its_third_harmonic_and_not_its_second(self) -> None:
+        tone = np.sin(2 * np.pi * 500 / 8000 * np.arange(4000))
+        step = LogMel(n_mels=30, n_fft=512, hop=100)
+        clean, clipped = (
+            step(sound(samples)).values[5:-5].mean(axis=0) for samples in (tone, np.clip(2 * tone, -1, 1))
+        )
+        centres = hz_of_mel(np.linspace(0, mel_of_hz(np.array(4000.0), "htk"), 32)[1:-1], "htk")
+        second, third = (np.abs(centres - frequency).argmin() for frequency in (1000, 1500))
+        assert clipped[third] - clean[third] > 20
+        assert clipped[third] - clipped[second] > 20
+
     def test_a_louder_sound_has_more_energy_by_the_square_or_as_power_says(self) -> None:
         for power in (1.0, 2.0):
             step = Mel(n_mels=20, power=power)

@@ -95,5 +95,6 @@ def test_what_cannot_be_encoded_is_refused_in_words() -> None:
         spikes_of([0, 2], normalise="none")
     with pytest.raises(EncodingError, match="not a number"):
         spikes_of([0, np.inf])
-    with pytest.raises(EncodingError, match="rows a second"):
-        PopulationThreshold()(Series(np.array([[0], [1]], np.float32), 1e-12))
+    for rate_hz in (1e-12, 5e-324):
+        with pytest.raises(EncodingError, match="rows a second"):
+            PopulationThreshold()(Series(np.array([[0], [1]], np.float32), rate_hz))
