@@ -22,7 +22,7 @@ from neurodata.encodings._pixel_model import LAST_PICTURE_US, MOST_EVENTS, SMALL
 from neurodata.errors import EncodingError
 from neurodata.forms import ClipForm, Sensor
 from neurodata.signals import Clip, EventArray
-from neurodata.steps import ADDED, Kinds, SignalTransform, Tally, check_range, check_whole
+from neurodata.steps import Kinds, SignalTransform, Tally, check_range, check_whole
 
 LINEAR_UP_TO = 20.0
 MOST_HZ = 1e9
@@ -40,8 +40,6 @@ class DvsPixel(SignalTransform):
 
     All that is random or makes noise is off by default, as with v2e's model "clean" but for its mismatch. Draws:
     `rng.normal` for ON and OFF thresholds, then for every frame `rng.poisson` and `rng.integers` for noise.
-
-    The tally counts all events of the result ("added: pixel").
 
     Parameters
     ----------
@@ -131,8 +129,6 @@ class DvsPixel(SignalTransform):
             n_events += len(packets[-1])
             if n_events > MOST_EVENTS:
                 raise EncodingError(f"dvs_pixel: {clip!r} makes more than {MOST_EVENTS} events: larger thresholds")
-        if n_events:
-            tally[ADDED + "pixel"] += n_events
         return _joined(packets, sensor)
 
 
