@@ -156,16 +156,16 @@ class ClipFrames(SignalEncoding):
         width, height = self._resized_to(clip.form)
         check_memory(
             f"clip_frames: a frame of {clip!r} resized to {width}x{height} takes",
-            # The picture, half resized and resized, in as many channels, and the weights of its rows and columns.
-            4 * (clip.frames.shape[3] * height * (clip.frames.shape[2] + width))
-            + 12 * (height * clip.frames.shape[1] + width * clip.frames.shape[2]),
+            # The picture, and the weights of its rows and columns as they are made, in double precision.
+            4 * clip.frames.shape[3] * height * width
+            + 24 * (height * clip.frames.shape[1] + width * clip.frames.shape[2]),
             "a smaller short_side, width or height",
         )
         top, left = (height - out.shape[2]) // 2, (width - out.shape[3]) // 2
         mean, std = (np.asarray(values, np.float32) for values in (self.mean, self.std))  # [] or [C]
         for step, frame in enumerate(self.frame_numbers(len(clip.frames), rng)):
-            picture = resized(clip.frames[frame].astype(np.float32) / np.float32(255), height, width)
-            window = picture[top : top + out.shape[2], left : left + out.shape[3]]
+            picture = resized(clip.frames[frame], height, width)
+            window = picture[top : top + out.shape[2], left : left + out.shape[3]] / np.float32(255)
             out[step] = ((window - mean) / std).transpose(2, 0, 1)
 
     def frame_numbers(self, n: int, rng: np.random.Generator | None = None) -> NDArray[np.int64]:

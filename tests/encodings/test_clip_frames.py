@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 from torch.nn.functional import interpolate
 
-from neurodata.encodings._bilinear import resized, weights
+from neurodata.encodings._bilinear import reference, resized, weights
 from neurodata.encodings.clip_frames import ClipFrames
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.forms import ClipForm
@@ -73,6 +73,12 @@ def test_sizes_are_those_of_torch(old_height: int, old_width: int, height: int, 
     planes = torch.from_numpy(picture.transpose(2, 0, 1).copy())[None]
     expected = interpolate(planes, size=[height, width], mode="bilinear", align_corners=False, antialias=True)
     np.testing.assert_allclose(resized(picture, height, width), expected[0].permute(1, 2, 0), atol=2e-5)
+
+
+@given(old=st.tuples(sides, sides, st.integers(1, 3)), new=st.tuples(sides, sides), seed=st.integers(0, 1000))
+def test_the_kernel_equals_the_reference(old: tuple[int, int, int], new: tuple[int, int], seed: int) -> None:
+    picture = np.random.default_rng(seed).integers(0, 256, old).astype(np.uint8)
+    np.testing.assert_allclose(resized(picture, *new), reference(picture, *new), rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize(("old", "new"), [((24, 31), (40, 13)), ((5, 1), (3, 1)), ((1, 5), (3, 1)), ((5, 5), (1, 1))])
