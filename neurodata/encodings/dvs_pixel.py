@@ -22,10 +22,11 @@ from neurodata.encodings._pixel_model import LAST_PICTURE_US, MOST_EVENTS, SMALL
 from neurodata.errors import EncodingError
 from neurodata.forms import ClipForm, Sensor
 from neurodata.signals import Clip, EventArray
-from neurodata.steps import Kinds, SignalTransform, Tally, check_range, check_whole
+from neurodata.steps import Kinds, SignalTransform, Tally, check_memory, check_range, check_whole
 
 LINEAR_UP_TO = 20.0
 MOST_HZ = 1e9
+BYTES_OF_A_PIXEL = 64  # its thresholds, levels and last time, and a few pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,11 @@ class DvsPixel(SignalTransform):
     def apply(self, clip: Clip, rng: np.random.Generator | None, tally: Tally) -> EventArray:
         """The events of all frames, in time order."""
         sensor = self.form_after(clip.form)
+        if len(clip.frames) == 0:
+            return EventArray.empty(sensor)
+        check_memory(
+            f"dvs_pixel: the pixels of {clip!r} take", BYTES_OF_A_PIXEL * sensor.width * sensor.height, "smaller frames"
+        )
         pixel = Pixel(
             self.on_threshold, self.off_threshold, self.mismatch, self.refractory_us, self.noise_hz, self.leak_hz
         )
@@ -156,9 +162,21 @@ def log_intensity(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(wide > LINEAR_UP_TO, bright, wide * (log(LINEAR_UP_TO) / LINEAR_UP_TO)).astype(np.float32)
 
 
+def decode(events: EventArray, start: NDArray[np.float32], step: DvsPixel) -> NDArray[np.float64]:
+    """The log intensity after these events, [H, W], from that of the first frame.
+
+    The sum of the thresholds passed. Of a clip that `step` encoded without mismatch, noise, leak and refractory period
+    it is less than a threshold from `log_intensity(luma(last frame))`, up to rounding. Mismatch and leak are not known
+    here, and events that a refractory period swallowed are missing from the sum.
+    """
+    change = np.where(events.p, step.on_threshold, -step.off_threshold)
+    address = events.y.astype(np.int64) * events.sensor.width + events.x
+    total = np.bincount(address, change, minlength=start.size).reshape(start.shape)
+    result: NDArray[np.float64] = start.astype(np.float64) + total
+    return result
+
+
 def _joined(packets: list[EventArray], sensor: Sensor) -> EventArray:
-    if not packets:
-        return EventArray.empty(sensor)
     t, x, y, p = (np.concatenate([getattr(packet, name) for packet in packets]) for name in "txyp")
     return EventArray(t, x, y, p, sensor)
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurodata.encodings.dvs_pixel import DvsPixel, log_intensity, times_us
+from neurodata.encodings._luma import luma
+from neurodata.encodings.dvs_pixel import DvsPixel, decode, log_intensity, times_us
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.forms import ClipForm, Sensor
 from neurodata.signals import Clip
@@ -106,6 +107,43 @@ def test_frames_are_seen_at_whole_microseconds() -> None:
     for n, fps in ((2, 2e6), (2, 1e-300), (1000, 1e-9)):
         with pytest.raises(EncodingError, match="frames at"):
             times_us(n, fps)
+
+
+clips = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([1, 3])).map(
+    lambda x: Clip(np.random.default_rng(x[0]).integers(0, 256, (x[1], 3, 4, x[2])).astype(np.uint8), 100.0)
+)
+thresholds = st.floats(0.05, 1.5)
+
+
+@given(clips, thresholds, thresholds)
+def test_events_of_a_frame_are_as_many_as_those_of_v2e(clip: Clip, on: float, off: float) -> None:
+    """v2e's rule: floor of the change since the base level over the threshold; then the base follows by as many."""
+    events = DvsPixel(on_threshold=on, off_threshold=off)(clip)
+    levels = log_intensity(luma(clip.frames)).astype(np.float64)  # [n, 3, 4]
+    base, n_on, n_off = levels[0].copy(), np.zeros((3, 4), int), np.zeros((3, 4), int)
+    for level in levels[1:]:
+        rises, falls = (np.maximum(change, 0).astype(int) for change in ((level - base) / on, (base - level) / off))
+        base += rises * on - falls * off
+        n_on, n_off = n_on + rises, n_off + falls
+    pixel = events.y.astype(int) * 4 + events.x
+    np.testing.assert_array_equal(np.bincount(pixel[events.p], minlength=12).reshape(3, 4), n_on)
+    np.testing.assert_array_equal(np.bincount(pixel[~events.p], minlength=12).reshape(3, 4), n_off)
+
+
+@given(clips, thresholds, thresholds)
+def test_events_tell_the_last_frame_to_within_a_threshold(clip: Clip, on: float, off: float) -> None:
+    step = DvsPixel(on_threshold=on, off_threshold=off)
+    levels = log_intensity(luma(clip.frames))
+    error = decode(step(clip), levels[0], step) - levels[-1]
+    assert (-on - 1e-9 < error).all()
+    assert (error < off + 1e-9).all()
+
+
+def test_pixels_beyond_memory_are_refused_before_they_are_made() -> None:
+    assert len(DvsPixel()(Clip(np.empty((0, 65536, 65536, 1), np.uint8), 25.0))) == 0
+    wide = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (1, 65536, 65536, 1))
+    with pytest.raises(EncodingError, match=r"pixels of .* take .* GB"):
+        DvsPixel()(Clip(wide, 25.0))
 
 
 def test_another_seed_gives_other_thresholds() -> None:
