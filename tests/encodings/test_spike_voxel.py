@@ -98,6 +98,22 @@ def test_occupancy_is_where_there_are_points(cloud: PointCloud, pick: str) -> No
     np.testing.assert_array_equal(dense[:, places[:, 0], places[:, 1], places[:, 2]].T, values)
 
 
+@given(clouds())
+def test_values_are_those_of_the_points_of_each_voxel(cloud: PointCloud) -> None:
+    rows = np.concatenate([cloud.xyz, cloud.features], axis=1)
+    of_voxel: dict[tuple[int, ...], list[np.ndarray]] = {}
+    for row in rows:
+        if np.abs(row[:3]).max() <= 1:
+            x, y, z = np.minimum(np.floor((row[:3] + 1) / 2 * 4), 3).astype(int)
+            of_voxel.setdefault((z, y, x), []).append(row)
+    for pick in ("first", "mean"):
+        places, values = SpikeVoxel(grid=4, value="points", pick=pick).occupied(cloud)  # type: ignore[arg-type]
+        assert set(map(tuple, places.tolist())) == set(of_voxel)
+        for place, value in zip(places.tolist(), values, strict=True):
+            points = of_voxel[tuple(place)]
+            np.testing.assert_allclose(value, points[0] if pick == "first" else np.mean(points, axis=0), atol=1e-5)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
 def test_unrolled_spikes_sum_to_the_level(seed: int, D: int) -> None:
     levels = np.random.default_rng(seed).integers(0, D + 1, (2, 3)).astype(np.uint8)
