@@ -5,9 +5,9 @@ straight line from one picture to the next, every threshold crossing on the way 
 interpolated time, and an event that falls into the refractory period is lost but still moves the
 reference level. As in v2e (Hu et al., CVPR Workshops 2021) each pixel has its own ON and OFF threshold,
 drawn once, and noise is a Poisson process whose events obey the refractory period. Unlike in v2e, noise
-has the same rate at any intensity and leaves the reference level alone; leak (the reference level sinks, so that a
-pixel that sees nothing is ON now and then) is the same for all pixels but for their thresholds; limited bandwidth is
-not modelled.
+leaves the reference level alone, and has one rate at any intensity unless the caller says a share; leak
+(the reference level sinks, so that a pixel that sees nothing is ON now and then) is the same for all
+pixels but for their thresholds; limited bandwidth is not modelled.
 """
 
 from __future__ import annotations
@@ -111,7 +111,9 @@ class PixelArray:
         self._last_us = np.full(shape, np.iinfo(np.int64).min // 2)  # [H, W]: time of the last event
         self._allocate(1024)
 
-    def see(self, log_intensity: NDArray[np.float32], t_us: int) -> EventArray:
+    def see(
+        self, log_intensity: NDArray[np.float32], t_us: int, noise_share: NDArray[np.float32] | None = None
+    ) -> EventArray:
         """Events between the last picture and this one; none for the first, which sets the reference level.
 
         Parameters
@@ -120,6 +122,9 @@ class PixelArray:
             float32, shape [H, W]: natural logarithm of the light on each pixel at t_us.
         t_us
             Time of the picture in microseconds, later than the last one's.
+        noise_share
+            float32, shape [H, W]: how much of the rate of noise each pixel has, 0 to 1, on the way to this picture;
+            None: all of it.
 
         Returns
         -------
@@ -139,7 +144,7 @@ class PixelArray:
             self._reference[:] = log_intensity
             return EventArray.empty(self.sensor)
         n = self._cross(before, log_intensity, before_us, t_us)
-        noise_t, noise_x, noise_y, noise_p = self._noise(before_us, t_us)
+        noise_t, noise_x, noise_y, noise_p = self._noise(before_us, t_us, noise_share)
         t = np.concatenate([self._t[:n], noise_t])
         order = _order(t, before_us, t_us)
         t = t[order]
@@ -195,18 +200,20 @@ class PixelArray:
         self._p = np.empty(n, np.bool_)
 
     def _noise(
-        self, start_us: int, stop_us: int
+        self, start_us: int, stop_us: int, share: NDArray[np.float32] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]]:
         width, height = self.sensor.width, self.sensor.height
         expected = self.pixel.noise_hz * width * height * (stop_us - start_us) * 1e-6
         _check_number(expected, stop_us, "a smaller noise_hz, or pictures that follow sooner")
         n = self._rng.poisson(expected)
-        return (
-            self._rng.integers(start_us, stop_us, n),
-            self._rng.integers(0, width, n, dtype=np.uint16),
-            self._rng.integers(0, height, n, dtype=np.uint16),
-            self._rng.integers(0, 2, n, dtype=np.uint8).astype(np.bool_),
-        )
+        t = self._rng.integers(start_us, stop_us, n)
+        x = self._rng.integers(0, width, n, dtype=np.uint16)
+        y = self._rng.integers(0, height, n, dtype=np.uint16)
+        p = self._rng.integers(0, 2, n, dtype=np.uint8).astype(np.bool_)
+        if share is None:
+            return t, x, y, p
+        keep = self._rng.random(n) < share[y, x]
+        return t[keep], x[keep], y[keep], p[keep]
 
 
 def _order(t: NDArray[np.int64], start_us: int, stop_us: int) -> NDArray[np.intp]:

@@ -4,7 +4,9 @@ After v2e (Hu, Liu and Delbruck, "v2e: From Video Frames to Realistic DVS Events
 ESIM (Rebecq, Gehrig and Scaramuzza, "ESIM: an Open Event Camera Simulator", CoRL 2018, section 3). From v2e are the
 mapping from brightness to log intensity (its `lin_log`, with the threshold 20 of its code, not rounded), thresholds
 that differ from pixel to pixel, leak and shot noise; from ESIM the times, interpolated between two frames. What differs
-from both is said in `_pixel_model.py`: no limited bandwidth, and shot noise has one rate at any brightness.
+from both is said in `_pixel_model.py`: no limited bandwidth, noise that leaves the reference level alone. The rate of
+shot noise falls with brightness as in v2e's code (`generate_shot_noise`, `rescale_intensity_frame`): by the factor
+1 - (1 - 0.25) * (luma + 20) / 275; the 0.25 is from memory of it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from neurodata.steps import Kinds, SignalTransform, Tally, check_memory, check_r
 
 LINEAR_UP_TO = 20.0
 MOST_HZ = 1e9
+BRIGHT_NOISE = 0.25  # of the noise in the dark is left in white light
 BYTES_OF_A_PIXEL = 64  # its thresholds, levels and last time, and a few pictures
 
 
@@ -40,7 +43,8 @@ class DvsPixel(SignalTransform):
     is refractory. Without noise, a pixel that goes from L1 to L2 gives floor(|L2 - L1| / threshold) events.
 
     All that is random or makes noise is off by default, as with v2e's model "clean" but for its mismatch. Draws:
-    `rng.normal` for ON and OFF thresholds, then for every frame `rng.poisson` and `rng.integers` for noise.
+    `rng.normal` for ON and OFF thresholds, then for every frame but the first `rng.poisson`, `rng.integers` and
+    `rng.random` for noise.
 
     Parameters
     ----------
@@ -53,7 +57,7 @@ class DvsPixel(SignalTransform):
     leak_hz
         ON events a second and pixel because the reference level sinks.
     noise_hz
-        Background events a second and pixel, half of them ON.
+        Background events (shot noise) a second and pixel in the dark, half of them ON; in white light a quarter of it.
 
     Raises
     ------
@@ -131,7 +135,9 @@ class DvsPixel(SignalTransform):
         camera = PixelArray(pixel, sensor, rng or np.random.default_rng(0))
         packets, n_events = [], 0
         for frame, t_us in zip(clip.frames, times_us(len(clip.frames), clip.fps), strict=True):
-            packets.append(camera.see(log_intensity(luma(frame)), int(t_us)))
+            brightness = luma(frame)  # [H, W]
+            share = noise_share(brightness) if self.noise_hz else None
+            packets.append(camera.see(log_intensity(brightness), int(t_us), share))
             n_events += len(packets[-1])
             if n_events > MOST_EVENTS:
                 raise EncodingError(f"dvs_pixel: {clip!r} makes more than {MOST_EVENTS} events: larger thresholds")
@@ -160,6 +166,11 @@ def log_intensity(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     wide = luma.astype(np.float64)  # its logarithm, rounded to float32, is the same on every machine
     bright = np.log(np.maximum(wide, LINEAR_UP_TO))
     return np.where(wide > LINEAR_UP_TO, bright, wide * (log(LINEAR_UP_TO) / LINEAR_UP_TO)).astype(np.float32)
+
+
+def noise_share(luma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of its rate in the dark shot noise has at a brightness from 0 to 255: v2e's line, 0.945 to 0.25."""
+    return np.float32(1) - np.float32(1 - BRIGHT_NOISE) * (luma + np.float32(20)) / np.float32(275)
 
 
 def decode(events: EventArray, start: NDArray[np.float32], step: DvsPixel) -> NDArray[np.float64]:

@@ -81,9 +81,11 @@ def test_leak_and_noise_have_their_rates() -> None:
     # The eighth event is due with the last frame, and a rounding may keep it.
     assert leaking.p.all()
     assert 7 * 400 <= len(leaking) <= 8 * 400
-    noisy = DvsPixel(noise_hz=10.0)(still, np.random.default_rng(0))
-    assert len(noisy) == pytest.approx(4000, rel=0.06)
-    assert noisy.p.mean() == pytest.approx(0.5, abs=0.04)
+    for value, share in ((90, 0.7), (255, 0.25), (0, 1 - 0.75 * 20 / 275)):
+        grey = Clip(np.full((101, 20, 20, 1), value, np.uint8), 100.0)
+        noisy = DvsPixel(noise_hz=50.0)(grey, np.random.default_rng(0))
+        assert len(noisy) == pytest.approx(20_000 * share, rel=0.05)
+        assert noisy.p.mean() == pytest.approx(0.5, abs=0.04)
 
 
 def test_brightness_is_that_of_bt_601() -> None:

@@ -8,6 +8,6 @@ DIGESTS = {
             {"on_threshold": 0.5, "off_threshold": 0.25, "refractory_us": 20_000, "leak_hz": 5.0},
             "5c79393e32bceb1f",
         ),
-        ("Clip", {"mismatch": 0.05, "noise_hz": 2.0}, "51e82fb013ca6c10"),
+        ("Clip", {"mismatch": 0.05, "noise_hz": 2.0}, "3cccf514bd251015"),
     ]
 }
