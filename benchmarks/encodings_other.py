@@ -4,7 +4,7 @@
 
 Generated signals: a bright disc that moves over a textured ground of 346x260 pixels, clouds uniform in the unit ball,
 ten minutes of 96 channels. With --data, a folder of real recordings, also its clip and its LiDAR scan. No peer is
-timed: v2e runs as a program, tonic and SpikingJelly have nothing of the kind, Open3D's farthest points are for meshes.
+timed: tonic and SpikingJelly have nothing of the kind, and v2e and Open3D are not among the requirements.
 """
 
 from __future__ import annotations
