@@ -402,3 +402,12 @@ KINDS: dict[type[Form], type[Signal]] = {
     SpikeCountsForm: SpikeCounts,
     SeriesForm: Series,
 }
+
+
+def n_counted(signal: Signal) -> int:
+    """What a signal has that can be counted, and that steps may drop or add to: its events, points or spikes; or 0."""
+    if isinstance(signal, EventArray):
+        return len(signal)
+    if isinstance(signal, PointCloud):
+        return len(signal.xyz)
+    return int(signal.counts.sum()) if isinstance(signal, SpikeCounts) else 0

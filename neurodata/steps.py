@@ -20,7 +20,7 @@ from neurodata.forms import Form, Sensor
 from neurodata.signals import EventArray
 
 # What a step counts while it works, by reason: {"saturated": 12} events lost, {"added: noise": 3} events more.
-# Conservation is checked with it.
+# Conservation is checked with it: of events, points and spikes (`signals.n_counted`), and of what steps add to them.
 Tally = Counter[str]
 ADDED = "added: "
 # An array beyond this, of one sample, comes of a slip of a parameter or a jump of a clock; so do more time steps.

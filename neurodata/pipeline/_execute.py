@@ -25,7 +25,7 @@ from neurodata.forms import Form, Sensor, admits
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
-from neurodata.signals import EventArray, Signal
+from neurodata.signals import EventArray, Signal, n_counted
 from neurodata.steps import ADDED
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
 
@@ -245,7 +245,7 @@ class ShardEncoder:
         dropped = {reason: n for reason, n in tally.items() if reason not in added}
         self.dropped.update(dropped)
         self.notes.update(added)
-        n_read = len(signal) if isinstance(signal, EventArray) else 0
+        n_read = n_counted(signal)
         self.read += n_read
         self.encoded += _n_encoded(recipe, stored, n_read + sum(added.values()) - sum(dropped.values()))
         row = SampleRow(ref.key, ref.target, ref.group)
