@@ -230,8 +230,8 @@ class Dataset(ABC):
         return ()
 
 
-def find_folder(dataset: str, folder: Path, entry: str, below: str) -> Path:
-    """The folder that holds `entry`: this one, or the first that matches the pattern `below` in it.
+def find_folder(dataset: str, folder: Path, entry: str, below: str, others: Sequence[str] = ()) -> Path:
+    """The folder that holds `entry`, or one of the `others`: this one, or the first that matches `below` in it.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def find_folder(dataset: str, folder: Path, entry: str, below: str) -> Path:
         When neither does.
     """
     for candidate in (folder, *sorted(folder.glob(below))):
-        if is_file(candidate / entry) or is_folder(candidate / entry):
+        if any(is_file(candidate / name) or is_folder(candidate / name) for name in (entry, *others)):
             return candidate
     raise SourceNotFoundError(
         f"{folder}: no {entry} there nor in {below}/ below it: not the files of {dataset} as published "
