@@ -43,7 +43,7 @@ def write_picture_twin(folder: Path, seed: int, size: int) -> tuple[Path, ...]:
     """
     require_size("mnist", seed, size, N_DIGITS)
     n_test = round(size / 7)
-    files = []
+    files: list[Path] = []
     for partition, n in zip(PARTITIONS, (size - n_test, n_test), strict=True):
         digits = np.arange(n, dtype=np.uint8) % N_DIGITS
         pictures = np.array(

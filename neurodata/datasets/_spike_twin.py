@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -54,9 +55,11 @@ def write_heidelberg_twin(
     """
     require_size(name, seed, size, len(files) * len(classes))
     total = sum(TENTHS[partition] for partition in files)
-    n_of = {part: max(len(classes), size * TENTHS[part] // total) for part in files if part != "train"}
+    n_of: dict[Partition, int] = {
+        part: max(len(classes), size * TENTHS[part] // total) for part in files if part != "train"
+    }
     n_of["train"] = size - sum(n_of.values())
-    archives = []
+    archives: list[Path] = []
     for part, file_name in files.items():
         archives.append(folder / f"{file_name}.zip")
         heard = [k for k in range(N_SPEAKERS) if k not in HELD_OUT]
@@ -129,7 +132,7 @@ def write_tidigits_twin(folder: Path, filename: str, seed: int, size: int) -> tu
     return (folder / filename,)
 
 
-def _utterance(file: object, part: str, speaker: int, said: Sequence[int], rng: np.random.Generator) -> str:
+def _utterance(file: Any, part: str, speaker: int, said: Sequence[int], rng: np.random.Generator) -> str:
     """Add the spikes of digits said one after the other; the name of the utterance."""
     name = f"{('man', 'woman')[speaker % 2]}-{part[0]}{speaker}-a-{''.join(DIGITS[digit] for digit in said)}"
     voice = Voice.of(speaker + (100 if part == "test" else 0))
@@ -139,6 +142,6 @@ def _utterance(file: object, part: str, speaker: int, said: Sequence[int], rng: 
         seconds.append(times + start_s)
         channels.append(units)
         start_s = float(seconds[-1][-1]) + 0.1
-    file[f"{part}_timestamps/{name}"] = np.concatenate(seconds)  # type: ignore[index]  # an h5py.File
-    file[f"{part}_addresses/{name}"] = np.concatenate(channels).astype(np.uint8)  # type: ignore[index]
+    file[f"{part}_timestamps/{name}"] = np.concatenate(seconds)
+    file[f"{part}_addresses/{name}"] = np.concatenate(channels).astype(np.uint8)
     return name

@@ -99,8 +99,8 @@ class Pictures:
                 values = read(_head_bytes(PICTURES) + k * height * width, height * width)
                 if len(values) < height * width:
                     raise FormatError(f"{self.path}: picture {k}: the file ends before it: get the file again")
-                pixels = np.frombuffer(values, np.uint8).reshape(height, width, 1) / np.float32(255)
-                yield Reading(Image(pixels), Counter())
+                pixels = np.frombuffer(values, np.uint8).reshape(height, width, 1).astype(np.float32)
+                yield Reading(Image(pixels / np.float32(255)), Counter())
 
 
 def open_file(path: Path, sensor: Sensor | None = None) -> Pictures:
