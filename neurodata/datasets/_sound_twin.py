@@ -28,6 +28,7 @@ GSC_RATE_HZ = 16_000
 GSC_SHORT_EVERY = 8  # one recording in so many is shorter than a second, as some of the published ones are
 GSC_ROUND = 8  # of so many speakers, one is for validation and one for testing
 GSC_VALIDATION, GSC_TEST = 1, 2
+GSC_JITTER = 800  # samples: 50 ms
 NOISE_S = 3
 
 
@@ -118,9 +119,9 @@ def _hash_of(speaker: int) -> str:
 
 
 def _clip(samples: NDArray[np.float64], is_short: bool, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A word somewhere in a second of near silence; a short one ends with the word."""
+    """A word about the middle of a second of near silence; a short one ends with the word."""
     clip = rng.normal(0, 0.004, GSC_RATE_HZ)
-    first = int(rng.integers(0, GSC_RATE_HZ - len(samples)))
+    first = (GSC_RATE_HZ - len(samples)) // 2 + int(rng.integers(-GSC_JITTER, GSC_JITTER + 1))
     clip[first : first + len(samples)] += samples
     return clip[: first + len(samples)].clip(-1, 1) if is_short else clip.clip(-1, 1)
 

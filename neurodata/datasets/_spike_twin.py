@@ -25,6 +25,9 @@ TENTHS: Mapping[Partition, int] = {"train": 7, "validation": 1, "test": 2}
 N_SPEAKERS, HELD_OUT = 12, (4, 5)
 
 COCHLEA_CHANNELS, COCHLEA_SPIKES = 64, 600
+LETTERS = "abcdefghijklmnopqrstuvwxyz"  # two of them name a speaker
+FIRST_TEST_SPEAKER = 26 * 13
+LARGEST_TIDIGITS = 2 * 11 * FIRST_TEST_SPEAKER
 SEQUENCE_EVERY = 6  # after so many single digits comes a sequence of two
 
 
@@ -103,26 +106,26 @@ def write_tidigits_twin(folder: Path, filename: str, seed: int, size: int) -> tu
     seed
         Of everything that is drawn, 0 or more.
     size
-        Number of single digits, at least one of each in both partitions.
+        Number of single digits, from one of each in both partitions to as many as there are names of speakers.
 
     Raises
     ------
     RecipeError
-        When seed or size is too small.
+        When seed or size is out of range.
     MissingExtraError
         When the extra `hdf5` is not installed.
     StorageError
         When the file cannot be written.
     """
-    require_size("n-tidigits18", seed, size, 2 * len(DIGITS))
+    require_size("n-tidigits18", seed, size, 2 * len(DIGITS), LARGEST_TIDIGITS)
     h5py = library(folder / filename)
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
-        for part, n in (("train", size - size // 2), ("test", size // 2)):
+        for part, first_speaker, n in (("train", 0, size - size // 2), ("test", FIRST_TEST_SPEAKER, size // 2)):
             names = []
             for k in range(n):
-                speaker, digit = divmod(k, len(DIGITS))
-                rng = np.random.default_rng([seed, len(part), k])
+                speaker, digit = first_speaker + k // len(DIGITS), k % len(DIGITS)
+                rng = np.random.default_rng([seed, first_speaker, k])
                 said = [digit, (digit + 1) % len(DIGITS)] if k % SEQUENCE_EVERY == SEQUENCE_EVERY - 1 else [digit]
                 # The sequence is one more utterance, whose first digit stands alone as well.
                 for m in range(1, len(said) + 1):
@@ -134,8 +137,9 @@ def write_tidigits_twin(folder: Path, filename: str, seed: int, size: int) -> tu
 
 def _utterance(file: Any, part: str, speaker: int, said: Sequence[int], rng: np.random.Generator) -> str:
     """Add the spikes of digits said one after the other; the name of the utterance."""
-    name = f"{('man', 'woman')[speaker % 2]}-{part[0]}{speaker}-a-{''.join(DIGITS[digit] for digit in said)}"
-    voice = Voice.of(speaker + (100 if part == "test" else 0))
+    letters = LETTERS[speaker // len(LETTERS)] + LETTERS[speaker % len(LETTERS)]
+    name = f"{('man', 'woman')[speaker % 2]}-{letters}-a-{''.join(DIGITS[digit] for digit in said)}"
+    voice = Voice.of(speaker)
     start_s, seconds, channels = 0.0, [], []
     for digit in said:
         times, units = spikes(digit, voice, COCHLEA_CHANNELS, COCHLEA_SPIKES, rng)
