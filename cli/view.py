@@ -99,7 +99,8 @@ def view(
             raise typer.BadParameter(f"--index {index}: the split has samples 0 to {len(chosen) - 1}")
         sample = chosen.sample(index)
         frames, name = sample.frames, f"{split}-{index}"
-        title = f"{chosen.classes[sample.target]}   {sample.key}   {sample.meta['n_events']:,} events"
+        n_events = sample.meta["n_events"]
+        title = f"{chosen.classes[sample.target]}   {sample.key}" + (f"   {n_events:,} events" if n_events else "")
     out = out or Path(f"{name}.png")
     save_sample(frames, out, title)
     note(title)

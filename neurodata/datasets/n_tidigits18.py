@@ -40,7 +40,7 @@ class NTidigits18(Dataset):
             is_archive=False,
         ),
     )
-    licence = "for research; TIDIGITS itself is licensed by the Linguistic Data Consortium"
+    licence = "research (TIDIGITS: LDC)"
     citation = (
         "Anumula, Neil, Delbruck and Liu, Feature Representations for Neuromorphic Audio Spike Streams, Frontiers in "
         "Neuroscience 12:23, 2018"

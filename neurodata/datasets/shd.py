@@ -2,8 +2,8 @@
 
 Published form: `shd_train.h5` and `shd_test.h5`, each in a zip archive: spikes of 700 channels, at times that are
 float16 seconds: 0.5 ms apart from 0.5 s on, and 1 ms from 1 s on. The files hold 8,156 samples for training and 2,264
-for testing; the 8,332 and 2,088 of an early description are of no release. There is no validation set: most results
-choose the epoch by the test set. Two of the twelve speakers, 4 and 5, are in the test set alone.
+for testing; descriptions that say 8,332 and 2,088 do not fit them. There is no validation set: most results choose the
+epoch by the test set. Two of the twelve speakers, 4 and 5, are in the test set alone.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def _in_colour(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Pictures [T, H, W, 3] of [T, 3, H, W]: the smallest number is dark, the largest bright."""
     lowest = values.min(initial=0)
     bright = (values - lowest) / max(float(values.max(initial=0) - lowest), 1e-9) * 255
-    return bright.transpose(0, 2, 3, 1).astype(np.uint8)
+    pictures: NDArray[np.uint8] = bright.transpose(0, 2, 3, 1).astype(np.uint8)
+    return pictures
 
 
 def contact_sheet(frames: NDArray[Any], title: str) -> Image.Image:
