@@ -36,7 +36,7 @@ def datasets(json: JsonOption = False) -> None:
     columns = [name for name in rows[0] if name != "title"]
     table = Table(box=None, header_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column not in ("form", "licence"))
     for row in rows:
         table.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else row[name] for name in columns))
     results.print(table, crop=False)

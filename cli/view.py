@@ -101,8 +101,9 @@ def view(
             raise typer.BadParameter(f"--index {index}: the split has samples 0 to {len(chosen) - 1}")
         sample = chosen.sample(index)
         frames, name = sample.frames, f"{split}-{index}"
+        n_events = sample.meta["n_events"]
         named = f"{chosen.classes[sample.target]}   " if chosen.classes else ""
-        title = f"{named}{sample.key}   {sample.meta['n_events']:,} events"
+        title = f"{named}{sample.key}" + (f"   {n_events:,} events" if n_events else "")
     out = out or Path(f"{name}.png")
     save_sample(frames, out, title)
     note(title)

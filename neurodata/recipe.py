@@ -339,7 +339,8 @@ def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
     if unknown:
         raise RecipeError(f"{where}: {min(unknown)}: unknown key; a recipe takes: {', '.join(fields)}, steps, augment")
     values = {key: _check(where, key, fields[key], value) for key, value in table.items() if key in fields}
-    if values.pop("dataset", dataset.recipe) not in (dataset.recipe, dataset.recipe.replace("-", "_")):
+    known_as = (dataset.recipe, dataset.identity()["name"])
+    if values.pop("dataset", dataset.recipe).replace("_", "-") not in known_as:
         raise RecipeError(f"{where}: is a recipe for {table['dataset']}, not for {dataset.name}")
     stored, view = _build_steps(where, table["steps"], values.get("layout", "dense"))
     tables = table.get("augment", [])

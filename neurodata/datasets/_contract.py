@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError
+from neurodata.formats import Reading
 from neurodata.forms import Form, Sensor
 from neurodata.signals import KINDS, Signal
 from neurodata.storage import is_file, is_folder, parse_checksum
@@ -31,13 +32,16 @@ class Source:
     filename
         Name under which it lies in the downloads folder.
     checksum
-        "md5:<hex>" or "sha256:<hex>" as published.
+        "md5:<hex>" or "sha256:<hex>" as published; empty where nobody published one: such a file is not fetched, and is
+        taken only unpacked, from a folder that a person names.
     urls
         Where to get it, in order of preference; empty when no script can.
     size_bytes
         As published, where known.
     manual
-        What a person has to do when `urls` is empty, in one sentence.
+        What a person has to do when no script can, in one sentence.
+    is_archive
+        False for a recording that is published as it is: it is not unpacked.
 
     Raises
     ------
@@ -50,9 +54,11 @@ class Source:
     urls: tuple[str, ...] = ()
     size_bytes: int | None = None
     manual: str = ""
+    is_archive: bool = True
 
     def __post_init__(self) -> None:
-        parse_checksum(self.checksum)
+        if self.checksum:
+            parse_checksum(self.checksum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,20 @@ class Dataset(ABC):
         """
         return {}
 
+    def arranged(self, ref: SampleRef, reading: Reading) -> Reading:
+        """A signal in the form of the dataset, where its files differ among themselves; as read, where they do not.
+
+        Not asked for recordings of events. What is changed is counted in the findings.
+
+        Parameters
+        ----------
+        ref
+            The sample.
+        reading
+            As its format read it.
+        """
+        return reading
+
     @property
     def gives(self) -> type[Signal]:
         """The kind of signal that its samples are."""
@@ -234,8 +254,8 @@ class Dataset(ABC):
         return ()
 
 
-def find_folder(dataset: str, folder: Path, entry: str, below: str) -> Path:
-    """The folder that holds `entry`: this one, or the first that matches the pattern `below` in it.
+def find_folder(dataset: str, folder: Path, entry: str, below: str, others: Sequence[str] = ()) -> Path:
+    """The folder that holds `entry`, or one of the `others`: this one, or the first that matches `below` in it.
 
     Raises
     ------
@@ -243,7 +263,7 @@ def find_folder(dataset: str, folder: Path, entry: str, below: str) -> Path:
         When neither does.
     """
     for candidate in (folder, *sorted(folder.glob(below))):
-        if is_file(candidate / entry) or is_folder(candidate / entry):
+        if any(is_file(candidate / name) or is_folder(candidate / name) for name in (entry, *others)):
             return candidate
     raise SourceNotFoundError(
         f"{folder}: no {entry} there nor in {below}/ below it: not the files of {dataset} as published "

@@ -27,9 +27,28 @@ from neurodata.formats import (
     open_recording,
     recognises,
 )
-from neurodata.forms import Form, Sensor, form_to_json, in_general
+from neurodata.forms import (
+    ClipForm,
+    Form,
+    ImageForm,
+    PointCloudForm,
+    Sensor,
+    SpikeCountsForm,
+    WaveformForm,
+    form_to_json,
+    in_general,
+)
 from neurodata.signals import EventArray, Signal
 from neurodata.storage import is_folder
+
+RECIPES: dict[type[Form], str] = {
+    Sensor: "folder",
+    WaveformForm: "folder-sound",
+    ClipForm: "folder-video",
+    ImageForm: "folder-pictures",
+    PointCloudForm: "folder-points",
+    SpikeCountsForm: "folder-spike-counts",
+}
 
 
 class Folder(Dataset):
@@ -95,8 +114,8 @@ class Folder(Dataset):
 
     @property
     def recipe(self) -> str:
-        """The recipe of all folders."""
-        return "folder"
+        """The recipe of all folders of this kind of signal."""
+        return RECIPES[type(self.form)]
 
     def identity(self) -> dict[str, Any]:
         """Not the folder's name: a folder that was moved or copied gives the same store."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from neurodata import registry
 from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, FormatError, RecipeError, StorageError
-from neurodata.formats import AnyFormat, CollectionFormat, Format, Recording, SignalFormat
+from neurodata.formats import AnyFormat, CollectionFormat, Format, Reading, Recording, SignalFormat
 from neurodata.forms import Form, Sensor, admits
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
@@ -186,21 +186,29 @@ class ShardEncoder:
     def _items(self, name: str, format: CollectionFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a file of many."""
         collection = format.open(self.task.root / name, self.task.recipe.dataset.sensor)
-        for ref in refs:
-            reading = collection.read(cast(int, ref.item))
-            self.notes.update(reading.findings)
-            signal = reading.signal
-            if isinstance(signal, EventArray):
-                part = signal.between(ref.start_us, ref.stop_us)
-                self._check_interval(ref, part, (signal.start_us, signal.stop_us))
-                signal = part
-            self._require_form(name, signal.form)
-            yield self._encode(ref, signal)
+        # Samples that stand together are read in bulk.
+        for _, run in groupby(enumerate(refs), key=lambda pair: cast(int, pair[1].item) - pair[0]):
+            of_run = [ref for _, ref in run]
+            first = cast(int, of_run[0].item)
+            for ref, reading in zip(of_run, collection.readings(first, first + len(of_run)), strict=True):
+                yield self._encode(ref, self._item(name, ref, reading))
+
+    def _item(self, name: str, ref: SampleRef, read: Reading) -> Signal:
+        reading = self.task.recipe.dataset.arranged(ref, read)
+        self.notes.update(reading.findings)
+        signal = reading.signal
+        if isinstance(signal, EventArray):
+            part = signal.between(ref.start_us, ref.stop_us)
+            self._check_interval(ref, part, (signal.start_us, signal.stop_us))
+            signal = part
+        self._require_form(name, signal.form)
+        return signal
 
     def _parts(self, name: str, format: SignalFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a file of one signal that is no recording of events."""
         for ref in refs:
-            reading = format.read(self.task.root / name, ref.start_us, ref.stop_us)
+            read = format.read(self.task.root / name, ref.start_us, ref.stop_us)
+            reading = self.task.recipe.dataset.arranged(ref, read)
             self._require_form(name, reading.signal.form)
             self.notes.update(reading.findings)
             yield self._encode(ref, reading.signal)
