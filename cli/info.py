@@ -85,7 +85,8 @@ def _dataset_facts(name: str) -> dict[str, Any]:
         "samples": {partition: count for partition, count in dataset.published_counts.items() if count},
         "classes": list(dataset.classes),
         "files": [
-            f"{source.filename} ({source.checksum}): {' or '.join(source.urls) or source.manual}"
+            f"{source.filename} ({source.checksum or 'no published checksum'}): "
+            f"{' or '.join(source.urls) or source.manual}"
             for source in dataset.sources
         ],
         "licence": dataset.licence,

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError
+from neurodata.formats import Reading
 from neurodata.forms import Form, Sensor
 from neurodata.signals import KINDS, Signal
 from neurodata.storage import is_file, is_folder, parse_checksum
@@ -28,13 +29,16 @@ class Source:
     filename
         Name under which it lies in the downloads folder.
     checksum
-        "md5:<hex>" or "sha256:<hex>" as published.
+        "md5:<hex>" or "sha256:<hex>" as published; empty where nobody published one: such a file is not fetched, and is
+        taken only unpacked, from a folder that a person names.
     urls
         Where to get it, in order of preference; empty when no script can.
     size_bytes
         As published, where known.
     manual
-        What a person has to do when `urls` is empty, in one sentence.
+        What a person has to do when no script can, in one sentence.
+    is_archive
+        False for a recording that is published as it is: it is not unpacked.
 
     Raises
     ------
@@ -47,9 +51,11 @@ class Source:
     urls: tuple[str, ...] = ()
     size_bytes: int | None = None
     manual: str = ""
+    is_archive: bool = True
 
     def __post_init__(self) -> None:
-        parse_checksum(self.checksum)
+        if self.checksum:
+            parse_checksum(self.checksum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,20 @@ class Dataset(ABC):
     @abstractmethod
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """Write a small generated look-alike in the published on-disk form: the archives, named as in `sources`."""
+
+    def arranged(self, ref: SampleRef, reading: Reading) -> Reading:
+        """A signal in the form of the dataset, where its files differ among themselves; as read, where they do not.
+
+        Not asked for recordings of events. What is changed is counted in the findings.
+
+        Parameters
+        ----------
+        ref
+            The sample.
+        reading
+            As its format read it.
+        """
+        return reading
 
     @property
     def gives(self) -> type[Signal]:

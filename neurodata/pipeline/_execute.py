@@ -187,7 +187,7 @@ class ShardEncoder:
         """Samples of a file of many."""
         collection = format.open(self.task.root / name, self.task.recipe.dataset.sensor)
         for ref in refs:
-            reading = collection.read(cast(int, ref.item))
+            reading = self.task.recipe.dataset.arranged(ref, collection.read(cast(int, ref.item)))
             self.notes.update(reading.findings)
             signal = reading.signal
             if isinstance(signal, EventArray):
@@ -200,7 +200,8 @@ class ShardEncoder:
     def _parts(self, name: str, format: SignalFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a file of one signal that is no recording of events."""
         for ref in refs:
-            reading = format.read(self.task.root / name, ref.start_us, ref.stop_us)
+            read = format.read(self.task.root / name, ref.start_us, ref.stop_us)
+            reading = self.task.recipe.dataset.arranged(ref, read)
             self._require_form(name, reading.signal.form)
             self.notes.update(reading.findings)
             yield self._encode(ref, reading.signal)
