@@ -1,0 +1,168 @@
+"""KITTI objects (Geiger et al., CVPR 2012): scans of a street by a laser scanner on a car, with boxes about objects.
+
+Published form: `training/velodyne/NNNNNN.bin` (7,481 scans) and `testing/velodyne/NNNNNN.bin` (7,518), for each a
+`calib/NNNNNN.txt`, and for training `label_2/NNNNNN.txt`, each kind in an archive of its own. A sample is a scan; what
+is to be found in it are boxes (`read_boxes`): it has no class. Only what the camera saw is labelled, which is a
+quarter of what the scanner sees. The labels of the testing scans are withheld: these samples have no boxes, whatever
+stands in them, and results on them are had from the benchmark's server.
+
+Scans of one drive look alike, and are spread over all of the training scans: a random part of them is no fair
+validation set. The usual one (Chen et al., NIPS 2015; 3,712 and 3,769 scans) keeps drives apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.datasets._contract import (
+    Dataset,
+    Partition,
+    SampleRef,
+    Scheme,
+    Source,
+    find_folder,
+    list_recordings,
+    read_lines,
+)
+from neurodata.datasets._kitti_boxes import BOX_COLUMNS, read_boxes
+from neurodata.errors import FormatError, SourceNotFoundError
+from neurodata.forms import PointCloudForm
+from neurodata.signals import Signal
+from neurodata.storage import is_file
+
+PAGE = "https://www.cvlibs.net/datasets/kitti/eval_object.php?obj_benchmark=3d"
+FOLDERS = ("training", "testing")
+TRAIN_LIST, VALIDATION_LIST = "ImageSets/train.txt", "ImageSets/val.txt"
+SCAN = re.compile(r"\d{6}", re.ASCII)
+
+
+class KittiObject(Dataset):
+    """The scans of KITTI's benchmark of objects."""
+
+    name = "kitti-object"
+    version = 1
+    title = "KITTI objects: 14,999 laser scans of streets, boxes about objects"
+    form = PointCloudForm(n_features=1)
+    format = "kitti_bin"
+    classes = ()
+    sources = (
+        Source("data_object_velodyne.zip", "", manual=f"register at {PAGE} and download the Velodyne scans (29 GB)"),
+        Source(
+            filename="data_object_label_2.zip",
+            checksum="sha256:4efc76220d867e1c31bb980bbf8cbc02599f02a9cb4350effa98dbb04aaed880",
+            size_bytes=5_601_213,
+            manual="from there, the training labels (5 MB)",
+        ),
+        Source("data_object_calib.zip", "", manual="from there, the camera calibration matrices (16 MB)"),
+    )
+    licence = "CC BY-NC-SA 3.0"
+    citation = (
+        "Geiger, Lenz and Urtasun, Are we ready for Autonomous Driving? The KITTI Vision Benchmark Suite, CVPR 2012"
+    )
+    homepage = PAGE
+    published_counts: ClassVar[Mapping[Partition, int]] = {"train": 7481, "validation": 0, "test": 7518}
+    twin_size = 60
+
+    def find_root(self, folder: Path) -> Path:
+        """The folder that holds `training/velodyne`: this one, or one folder further down."""
+        return find_folder(self.name, folder, "training/velodyne", "*")
+
+    def samples(self, root: Path) -> Sequence[SampleRef]:
+        """One sample a scan, training before testing, in the order of their numbers; each is its own group.
+
+        Raises
+        ------
+        SourceNotFoundError
+            When there is no training scan.
+        """
+        refs = [
+            SampleRef(key=f"{folder}/{path.stem}", recording=f"{folder}/velodyne/{path.name}", target=0, group=key)
+            for folder in FOLDERS
+            for path in list_recordings(root / folder / "velodyne", ".bin")
+            for key in [f"{folder}/{path.stem}"]
+        ]
+        if not any(_is_training(ref) for ref in refs):
+            raise SourceNotFoundError(
+                f"{root}: no scans like training/velodyne/000000.bin; unpack data_object_velodyne.zip there"
+            )
+        return refs
+
+    def schemes(self, root: Path, samples: Sequence[SampleRef]) -> Mapping[str, Scheme]:
+        """`official`: training and testing; `chen`, where its lists are there (`ImageSets/train.txt`, `val.txt`).
+
+        Raises
+        ------
+        FormatError
+            When a list has a row that is no number of a scan, or both name one.
+        """
+        test = tuple(ref.key for ref in samples if not _is_training(ref))
+        official = Scheme(
+            name="official",
+            description="the published folders training and testing; labels of testing are withheld: no boxes",
+            train=tuple(ref.key for ref in samples if _is_training(ref)),
+            validation=(),
+            test=test,
+        )
+        schemes = {"official": official}
+        if is_file(root / TRAIN_LIST) and is_file(root / VALIDATION_LIST):
+            schemes["chen"] = _listed_scheme(root, samples, test)
+        return schemes
+
+    def targets(self, root: Path, ref: SampleRef, signal: Signal) -> Mapping[str, NDArray[Any]]:
+        """`boxes`: float32 [n, 11], as `read_boxes` describes them; none for a testing scan."""
+        if not _is_training(ref):
+            return {"boxes": np.empty((0, len(BOX_COLUMNS)), np.float32)}
+        number = Path(ref.recording).stem
+        return {"boxes": read_boxes(_label_file(root, number), root / "training" / "calib" / f"{number}.txt")}
+
+    def label_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
+        """Labels and calibration of every training scan, and the lists that are there."""
+        numbers = [Path(ref.recording).stem for ref in samples if _is_training(ref)]
+        calibrations = [root / "training" / "calib" / f"{number}.txt" for number in numbers]
+        lists = [root / name for name in (TRAIN_LIST, VALIDATION_LIST) if is_file(root / name)]
+        return [*(_label_file(root, number) for number in numbers), *calibrations, *lists]
+
+    def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
+        """Scans of a made-up street, in the published archives."""
+        from neurodata.datasets._street_twin import write_street_twin
+
+        return write_street_twin(folder, seed, size)
+
+
+def _is_training(ref: SampleRef) -> bool:
+    return ref.key.startswith("training/")
+
+
+def _label_file(root: Path, number: str) -> Path:
+    return root / "training" / "label_2" / f"{number}.txt"
+
+
+def _listed_scheme(root: Path, samples: Sequence[SampleRef], test: tuple[str, ...]) -> Scheme:
+    there = {ref.key for ref in samples}
+    train, validation = (_listed(root / name) for name in (TRAIN_LIST, VALIDATION_LIST))
+    if both := sorted({*train} & {*validation}):
+        raise FormatError(f"{root / VALIDATION_LIST}: names {both[0]}, as {TRAIN_LIST} does; take it out of one")
+    return Scheme(
+        name="chen",
+        description="training as the lists in ImageSets part it (Chen et al.: 3,712 and 3,769); testing without boxes",
+        train=tuple(key for key in train if key in there),
+        validation=tuple(key for key in validation if key in there),
+        test=test,
+    )
+
+
+def _listed(path: Path) -> tuple[str, ...]:
+    found = [(number, line.strip()) for number, line in enumerate(read_lines(path), start=1) if line.strip()]
+    for number, name in found:
+        if not SCAN.fullmatch(name):
+            raise FormatError(f"{path}: line {number} is {name!r}; expected the number of a scan, such as 000123")
+    return tuple(dict.fromkeys(f"training/{name}" for _, name in found))
+
+
+DATASET = KittiObject()
