@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from neurodata import registry
 from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, FormatError, RecipeError, StorageError
-from neurodata.formats import AnyFormat, CollectionFormat, Format, Recording, SignalFormat
+from neurodata.formats import AnyFormat, CollectionFormat, Format, Reading, Recording, SignalFormat
 from neurodata.forms import Form, Sensor, admits
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
@@ -199,9 +199,16 @@ class ShardEncoder:
 
     def _parts(self, name: str, format: SignalFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a file of one signal that is no recording of events."""
-        for ref in refs:
-            read = format.read(self.task.root / name, ref.start_us, ref.stop_us)
-            reading = self.task.recipe.dataset.arranged(ref, read)
+        path = self.task.root / name
+        if format.parts is None:
+            readings = (format.read(path, ref.start_us, ref.stop_us) for ref in refs)
+        else:
+            readings = format.parts(path, [(ref.start_us, ref.stop_us) for ref in refs])
+        is_told = format.parts is not None and name not in self.task.first_seen
+        for ref, read in zip(refs, readings, strict=True):
+            # Findings of a file that is read once for all its parts are of the whole file.
+            reading = self.task.recipe.dataset.arranged(ref, Reading(read.signal, Counter()) if is_told else read)
+            is_told = format.parts is not None
             self._require_form(name, reading.signal.form)
             self.notes.update(reading.findings)
             yield self._encode(ref, reading.signal)
