@@ -200,10 +200,9 @@ class ShardEncoder:
     def _parts(self, name: str, format: SignalFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a file of one signal that is no recording of events."""
         path = self.task.root / name
-        if format.parts is None:
-            readings = (format.read(path, ref.start_us, ref.stop_us) for ref in refs)
-        else:
-            readings = format.parts(path, [(ref.start_us, ref.stop_us) for ref in refs])
+        intervals = [(ref.start_us, ref.stop_us) for ref in refs]
+        one_by_one = (format.read(path, *interval) for interval in intervals)
+        readings = one_by_one if format.parts is None else format.parts(path, intervals)
         is_told = format.parts is not None and name not in self.task.first_seen
         for ref, read in zip(refs, readings, strict=True):
             # Findings of a file that is read once for all its parts are of the whole file.
