@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import neurodata
 from neurodata import registry
 from neurodata.datasets import SampleRef, Twin, folder_id, locate
 from neurodata.datasets._kitti_boxes import BOX_COLUMNS, OBJECTS, read_boxes, read_calibration
@@ -16,6 +17,7 @@ from neurodata.signals import PointCloud
 
 DATASET = registry.datasets["kitti-object"]
 SIZE = 12
+RECIPE = Path(__file__).parents[2] / "recipes" / "kitti-object.toml"
 # Scanner ahead is camera forward, scanner left is camera left, scanner up is camera up; no shift.
 STRAIGHT = "R0_rect: 1 0 0 0 1 0 0 0 1\nTr_velo_to_cam: 0 -1 0 0 0 0 -1 0 1 0 0 0\n"
 # Of training/000000, as many programs on the web quote them.
@@ -217,3 +219,14 @@ def test_a_real_scan_is_of_the_form_of_the_dataset(recordings: Path) -> None:
     ref = SampleRef("testing/000000", "testing/velodyne/000000.bin", 0, "testing/000000")
     reading = DATASET.arranged(ref, registry.formats[DATASET.format].read(path, None, None))
     assert admits(DATASET.form, reading.signal.form)
+
+
+@pytest.mark.skipif("spike_voxel" not in registry.encodings, reason="the recipe's step is not there")
+def test_a_twin_goes_the_whole_way_into_a_batch(tmp_path: Path) -> None:
+    store = neurodata.prepare("kitti-object", recipe=RECIPE, twin=True, twin_size=SIZE, cache=tmp_path)
+    assert len(store) == SIZE
+    split = neurodata.load("kitti-object", recipe=RECIPE, twin=True, twin_size=SIZE, cache=tmp_path, split="train")
+    assert (len(split), split.classes) == (SIZE // 2, ())
+    frames = next(iter(split.loader(batch_size=3)))[0]
+    assert tuple(frames.shape) == (3, 1, 1, 10, 200, 176)
+    assert 0 < frames.sum() <= 3 * N_POINTS

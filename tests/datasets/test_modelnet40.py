@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import neurodata
 from neurodata import registry
 from neurodata.datasets import Twin, locate
 from neurodata.datasets._solid_twin import N_POINTS, model, write_solid_twin
@@ -16,6 +17,7 @@ from neurodata.signals import PointCloud
 
 DATASET = registry.datasets["modelnet40"]
 SIZE = 80
+RECIPE = Path(__file__).parents[2] / "recipes" / "modelnet40.toml"
 MODELS = ("airplane_0001", "night_stand_0201", "xbox_0119")
 
 
@@ -143,3 +145,16 @@ def test_a_seed_or_size_too_small_is_refused(tmp_path: Path, seed: int, size: in
     with pytest.raises(RecipeError, match=rf"seed {seed}, size {size}; expected"):
         write_solid_twin(tmp_path, seed, size)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("spike_voxel" not in registry.encodings, reason="the recipe's step is not there")
+def test_a_twin_goes_the_whole_way_into_a_batch(tmp_path: Path) -> None:
+    store = neurodata.prepare("modelnet40", recipe=RECIPE, twin=True, twin_size=SIZE, cache=tmp_path)
+    assert len(store) == SIZE
+    split = neurodata.load("modelnet40", recipe=RECIPE, twin=True, twin_size=SIZE, cache=tmp_path, split="test")
+    assert (len(split), split.classes) == (40, CLASSES)
+    frames, targets = next(iter(split.loader(batch_size=4)))
+    assert tuple(frames.shape) == (4, 1, 1, 32, 32, 32)
+    assert 0 < frames.sum() <= 4 * N_POINTS
+    assert frames.max() <= 4
+    assert targets.tolist() == split.labels[:4].tolist()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import neurodata
 from neurodata import registry
 from neurodata.datasets import SampleRef, Twin, locate
 from neurodata.datasets.primate_reaching import SESSIONS, VELOCITY, is_active, partition_of
@@ -16,6 +18,7 @@ from tests.formats.matlab import Cell, level5, variable
 
 DATASET = registry.datasets["primate-reaching"]
 SIZE = 48
+RECIPE = Path(__file__).parents[2] / "recipes" / "primate-reaching.toml"
 
 
 def session(root: Path, name: str, target_x: list[float], n_units: int = 2) -> Path:
@@ -174,3 +177,32 @@ def test_a_seed_or_size_too_small_is_refused(tmp_path: Path, seed: int, size: in
     with pytest.raises(RecipeError, match=rf"seed {seed}, size {size}; expected"):
         write_reach_twin(tmp_path, seed, size)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("bin_spikes" not in registry.encodings, reason="the recipe's step is not there")
+def test_a_twin_goes_the_whole_way_into_a_batch(root: Path) -> None:
+    asked: dict[str, Any] = {"recipe": RECIPE, "twin": True, "twin_size": SIZE, "cache": root.parents[2]}
+    store = neurodata.prepare("primate-reaching", **asked)
+    assert len(store) == SIZE
+    split = neurodata.load("primate-reaching", **asked, split="validation", scheme="indy_20160622_01")
+    assert (len(split), split.classes) == (2, ())
+    refs = {ref.key: ref for ref in DATASET.samples(root)}
+    for index, key in enumerate(split.keys):
+        ref = refs[key]
+        read = registry.formats[DATASET.format].read(root / ref.recording, ref.start_us, ref.stop_us)
+        counts = DATASET.arranged(ref, read).signal.counts
+        frames = split[index][0].numpy()
+        assert np.array_equal(frames[1:], counts[:-1])  # a row has the spikes of the bin before
+        assert not frames[0].any()
+    batch = next(iter(split.loader(batch_size=2)))
+    assert tuple(batch[0].shape) == (2, max(batch.lengths.tolist()), 192)
+
+
+def test_a_single_session_is_prepared_as_a_part_and_says_so(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "indy_20170131_02.mat").write_bytes((root / "indy_20170131_02.mat").read_bytes())
+    located = locate(DATASET, tmp_path / "cache", source=tmp_path / "mine")
+    samples = DATASET.samples(located.root)
+    assert located.kind == "folder"
+    assert len(samples) == SIZE // len(SESSIONS)
+    assert not DATASET.is_complete(samples, DATASET.schemes(located.root, samples)["official"])
