@@ -75,7 +75,7 @@ def session_variables(n_channels: int, n_reaches: int, rng: np.random.Generator)
     """The variables of a file: arrays in MATLAB's order of axes; `spikes` are the times [s] of each unit."""
     target, cursor = movement(n_reaches, rng)
     n_bins, bin_s = len(cursor), BIN_US * 1e-6
-    t = FIRST_S + np.arange(n_bins) * bin_s  # [n_bins]
+    t = (FIRST_S + np.arange(n_bins) * bin_s).astype(np.float64)  # [n_bins]
     rates_hz = tuned(np.gradient(cursor, bin_s, axis=0), n_channels, rng)  # [n_bins, n_channels]
     spikes = [[_times(rate_hz * share, t, rng) for rate_hz in rates_hz.T] for share in SHARES]
     x, y = cursor.T
