@@ -227,6 +227,6 @@ def test_a_twin_goes_the_whole_way_into_a_batch(tmp_path: Path) -> None:
     assert len(store) == SIZE
     split = neurodata.load("kitti-object", recipe=RECIPE, twin=True, twin_size=SIZE, cache=tmp_path, split="train")
     assert (len(split), split.classes) == (SIZE // 2, ())
-    frames = next(iter(split.loader(batch_size=3)))[0]
+    frames, _ = next(iter(split.loader(batch_size=3)))
     assert tuple(frames.shape) == (3, 1, 1, 10, 200, 176)
     assert 0 < frames.sum() <= 3 * N_POINTS

@@ -195,7 +195,8 @@ def test_a_twin_goes_the_whole_way_into_a_batch(root: Path) -> None:
         assert np.array_equal(frames[1:], counts[:-1])  # a row has the spikes of the bin before
         assert not frames[0].any()
     batch = next(iter(split.loader(batch_size=2)))
-    assert tuple(batch[0].shape) == (2, max(batch.lengths.tolist()), 192)
+    rows, _ = batch
+    assert tuple(rows.shape) == (2, max(batch.lengths.tolist()), 192)
 
 
 def test_a_single_session_is_prepared_as_a_part_and_says_so(root: Path, tmp_path: Path) -> None:
