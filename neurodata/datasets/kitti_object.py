@@ -7,7 +7,7 @@ quarter of what the scanner sees. The labels of the testing scans are withheld: 
 stands in them, and results on them are had from the benchmark's server.
 
 Scans of one drive look alike, and are spread over all of the training scans: a random part of them is no fair
-validation set. The usual one (Chen et al., NIPS 2015; 3,712 and 3,769 scans) keeps drives apart.
+validation set. The usual one (`chen`: Chen et al., NIPS 2015; 3,712 and 3,769 scans) keeps drives apart.
 """
 
 from __future__ import annotations
@@ -28,18 +28,16 @@ from neurodata.datasets._contract import (
     Source,
     find_folder,
     list_recordings,
-    read_lines,
 )
 from neurodata.datasets._kitti_boxes import BOX_COLUMNS, read_boxes
+from neurodata.datasets._kitti_split import N_SCANS, training_scans
 from neurodata.errors import FormatError, SourceNotFoundError
 from neurodata.forms import PointCloudForm
 from neurodata.signals import Signal
-from neurodata.storage import is_file
 
 PAGE = "https://www.cvlibs.net/datasets/kitti/eval_object.php?obj_benchmark=3d"
 FOLDERS = ("training", "testing")
-TRAIN_LIST, VALIDATION_LIST = "ImageSets/train.txt", "ImageSets/val.txt"
-SCAN = re.compile(r"\d{6}", re.ASCII)
+SCAN = re.compile(r"\d{6}\.bin", re.ASCII)
 
 
 class KittiObject(Dataset):
@@ -80,12 +78,11 @@ class KittiObject(Dataset):
         ------
         SourceNotFoundError
             When there is no training scan.
+        FormatError
+            When a scan is not called by a number of KITTI.
         """
         refs = [
-            SampleRef(key=f"{folder}/{path.stem}", recording=f"{folder}/velodyne/{path.name}", target=0, group=key)
-            for folder in FOLDERS
-            for path in list_recordings(root / folder / "velodyne", ".bin")
-            for key in [f"{folder}/{path.stem}"]
+            _ref(folder, path) for folder in FOLDERS for path in list_recordings(root / folder / "velodyne", ".bin")
         ]
         if not any(_is_training(ref) for ref in refs):
             raise SourceNotFoundError(
@@ -94,25 +91,27 @@ class KittiObject(Dataset):
         return refs
 
     def schemes(self, root: Path, samples: Sequence[SampleRef]) -> Mapping[str, Scheme]:
-        """`official`: training and testing; `chen`, where its lists are there (`ImageSets/train.txt`, `val.txt`).
-
-        Raises
-        ------
-        FormatError
-            When a list has a row that is no number of a scan, or both name one.
-        """
+        """`official`: training and testing; `chen`: training parted in two, so that drives stay whole."""
+        keys = [ref.key for ref in samples if _is_training(ref)]
         test = tuple(ref.key for ref in samples if not _is_training(ref))
-        official = Scheme(
-            name="official",
-            description="the published folders training and testing; labels of testing are withheld: no boxes",
-            train=tuple(ref.key for ref in samples if _is_training(ref)),
-            validation=(),
-            test=test,
-        )
-        schemes = {"official": official}
-        if is_file(root / TRAIN_LIST) and is_file(root / VALIDATION_LIST):
-            schemes["chen"] = _listed_scheme(root, samples, test)
-        return schemes
+        is_training = dict(zip((f"training/{k:06d}" for k in range(N_SCANS)), training_scans().tolist(), strict=True))
+        withheld = "testing has no boxes, as its labels are withheld"
+        return {
+            "official": Scheme(
+                name="official",
+                description=f"the published folders training and testing; no validation set; {withheld}",
+                train=tuple(keys),
+                validation=(),
+                test=test,
+            ),
+            "chen": Scheme(
+                name="chen",
+                description=f"training as Chen et al. part it: 3,712 scans train, 3,769 validate; {withheld}",
+                train=tuple(key for key in keys if is_training[key]),
+                validation=tuple(key for key in keys if not is_training[key]),
+                test=test,
+            ),
+        }
 
     def targets(self, root: Path, ref: SampleRef, signal: Signal) -> Mapping[str, NDArray[Any]]:
         """`boxes`: float32 [n, 11], as `read_boxes` describes them; none for a testing scan."""
@@ -122,11 +121,10 @@ class KittiObject(Dataset):
         return {"boxes": read_boxes(_label_file(root, number), root / "training" / "calib" / f"{number}.txt")}
 
     def label_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
-        """Labels and calibration of every training scan, and the lists that are there."""
+        """Labels and calibration of every training scan."""
         numbers = [Path(ref.recording).stem for ref in samples if _is_training(ref)]
         calibrations = [root / "training" / "calib" / f"{number}.txt" for number in numbers]
-        lists = [root / name for name in (TRAIN_LIST, VALIDATION_LIST) if is_file(root / name)]
-        return [*(_label_file(root, number) for number in numbers), *calibrations, *lists]
+        return [*(_label_file(root, number) for number in numbers), *calibrations]
 
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """Scans of a made-up street, in the published archives."""
@@ -135,34 +133,19 @@ class KittiObject(Dataset):
         return write_street_twin(folder, seed, size)
 
 
+def _ref(folder: str, path: Path) -> SampleRef:
+    if not SCAN.fullmatch(path.name) or (folder == "training" and int(path.stem) >= N_SCANS):
+        raise FormatError(f"{path}: expected a scan of KITTI, 000000.bin to {N_SCANS - 1:06d}.bin: take it out")
+    key = f"{folder}/{path.stem}"
+    return SampleRef(key=key, recording=f"{folder}/velodyne/{path.name}", target=0, group=key)
+
+
 def _is_training(ref: SampleRef) -> bool:
     return ref.key.startswith("training/")
 
 
 def _label_file(root: Path, number: str) -> Path:
     return root / "training" / "label_2" / f"{number}.txt"
-
-
-def _listed_scheme(root: Path, samples: Sequence[SampleRef], test: tuple[str, ...]) -> Scheme:
-    there = {ref.key for ref in samples}
-    train, validation = (_listed(root / name) for name in (TRAIN_LIST, VALIDATION_LIST))
-    if both := sorted({*train} & {*validation}):
-        raise FormatError(f"{root / VALIDATION_LIST}: names {both[0]}, as {TRAIN_LIST} does; take it out of one")
-    return Scheme(
-        name="chen",
-        description="training as the lists in ImageSets part it (Chen et al.: 3,712 and 3,769); testing without boxes",
-        train=tuple(key for key in train if key in there),
-        validation=tuple(key for key in validation if key in there),
-        test=test,
-    )
-
-
-def _listed(path: Path) -> tuple[str, ...]:
-    found = [(number, line.strip()) for number, line in enumerate(read_lines(path), start=1) if line.strip()]
-    for number, name in found:
-        if not SCAN.fullmatch(name):
-            raise FormatError(f"{path}: line {number} is {name!r}; expected the number of a scan, such as 000123")
-    return tuple(dict.fromkeys(f"training/{name}" for _, name in found))
 
 
 DATASET = KittiObject()

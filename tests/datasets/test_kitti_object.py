@@ -9,6 +9,7 @@ import neurodata
 from neurodata import registry
 from neurodata.datasets import SampleRef, Twin, folder_id, locate
 from neurodata.datasets._kitti_boxes import BOX_COLUMNS, OBJECTS, read_boxes, read_calibration
+from neurodata.datasets._kitti_split import training_scans
 from neurodata.datasets._street_twin import KINDS, N_ON_OBJECT, N_POINTS, calibration, street, write_street_twin
 from neurodata.errors import FormatError, RecipeError, SourceNotFoundError
 from neurodata.formats import read
@@ -126,24 +127,25 @@ def test_samples_are_scans_in_order_and_testing_has_no_boxes(tmp_path: Path) -> 
         folder_id(DATASET, root, samples)
 
 
-def test_the_lists_of_chen_are_a_scheme_where_they_are_there(tmp_path: Path) -> None:
-    root = touch(tmp_path, *(f"training/velodyne/{k:06d}.bin" for k in range(4)), "testing/velodyne/000000.bin")
-    samples = DATASET.samples(root)
-    assert list(DATASET.schemes(root, samples)) == ["official"]
-    (root / "ImageSets").mkdir()
-    (root / "ImageSets" / "train.txt").write_text("000000\n000003\n000009\n")
-    (root / "ImageSets" / "val.txt").write_text("000001\n000002\n")
-    scheme = DATASET.schemes(root, samples)["chen"]
+def test_chen_parts_the_published_training_scans() -> None:
+    train, validation = np.flatnonzero(training_scans()), np.flatnonzero(~training_scans())
+    assert (len(train), len(validation)) == (3712, 3769)
+    # Ends of the published lists, and what stands in the middle of them.
+    assert train[[0, 1, 2, 2285, 2286, -2, -1]].tolist() == [0, 3, 7, 4554, 4555, 7476, 7479]
+    assert validation[[0, 1, 2, 2285, 2286, -2, -1]].tolist() == [1, 2, 4, 4588, 4589, 7478, 7480]
+
+
+def test_chen_is_a_scheme_of_the_scans_that_are_there(tmp_path: Path) -> None:
+    root = touch(tmp_path, *(f"training/velodyne/{k:06d}.bin" for k in range(5)), "testing/velodyne/000000.bin")
+    scheme = DATASET.schemes(root, DATASET.samples(root))["chen"]
     assert scheme.train == ("training/000000", "training/000003")
-    assert scheme.validation == ("training/000001", "training/000002")
+    assert scheme.validation == ("training/000001", "training/000002", "training/000004")
     assert scheme.test == ("testing/000000",)
-    assert (root / "ImageSets" / "val.txt") in DATASET.label_files(root, samples)
-    (root / "ImageSets" / "val.txt").write_text("000001\n000003\n")
-    with pytest.raises(FormatError, match="names training/000003, as"):
-        DATASET.schemes(root, samples)
-    (root / "ImageSets" / "val.txt").write_text("000001\n2\n")
-    with pytest.raises(FormatError, match=r"val\.txt: line 2 is '2'"):
-        DATASET.schemes(root, samples)
+    for name in ("training/velodyne/007481.bin", "testing/velodyne/scan.bin"):
+        touch(root, name)
+        with pytest.raises(FormatError, match=rf"{Path(name).name}: expected a scan of KITTI"):
+            DATASET.samples(root)
+        (root / name).unlink()
 
 
 def test_a_tree_without_scans_is_refused(tmp_path: Path) -> None:
