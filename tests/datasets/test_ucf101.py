@@ -15,6 +15,7 @@ from neurodata.datasets._clip_twin import clip_name, draw, write_clip_twin
 from neurodata.datasets.ucf101 import CLASSES, fitted
 from neurodata.errors import FormatError, RecipeError, SourceNotFoundError
 from neurodata.formats import Reading
+from neurodata.forms import admits
 from neurodata.signals import Clip, Image
 
 DATASET = registry.datasets["ucf101"]
@@ -196,3 +197,13 @@ def test_the_same_seed_and_size_give_the_same_bytes(cache: Path, monkeypatch: py
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
     other = write_clip_twin(cache / "other", 4, 7)
     assert other[0].read_bytes() != first[0].read_bytes()
+
+
+def test_a_real_clip_of_actions_is_of_the_form_of_the_dataset(recordings: Path, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="needs the extra `video`")
+    root = tree(tmp_path, {"v_Archery_g01_c01.avi": "UCF-101/Archery"})
+    (ref,) = DATASET.samples(root)
+    (root / ref.recording).write_bytes((recordings / "video" / "mmaction2_test.avi").read_bytes())
+    read = registry.formats[DATASET.format].read(root / ref.recording, None, None)
+    assert DATASET.arranged(ref, read) is read
+    assert admits(DATASET.form, read.signal.form)
