@@ -151,6 +151,7 @@ class ShardEncoder:
         self.encoded = 0
         self.dropped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.told: set[str] = set()  # recordings whose findings are among the notes
 
     def counts(self) -> Counts:
         return Counts(self.read, self.encoded, dict(self.dropped), dict(self.notes))
@@ -203,14 +204,20 @@ class ShardEncoder:
         intervals = [(ref.start_us, ref.stop_us) for ref in refs]
         one_by_one = (format.read(path, *interval) for interval in intervals)
         readings = one_by_one if format.parts is None else format.parts(path, intervals)
-        is_told = format.parts is not None and name not in self.task.first_seen
         for ref, read in zip(refs, readings, strict=True):
-            # Findings of a file that is read once for all its parts are of the whole file.
-            reading = self.task.recipe.dataset.arranged(ref, Reading(read.signal, Counter()) if is_told else read)
-            is_told = format.parts is not None
+            if format.parts is not None:
+                read = Reading(read.signal, self._untold(name, read.findings))
+            reading = self.task.recipe.dataset.arranged(ref, read)
             self._require_form(name, reading.signal.form)
             self.notes.update(reading.findings)
             yield self._encode(ref, reading.signal)
+
+    def _untold(self, name: str, findings: Counter[str]) -> Counter[str]:
+        """Findings of a whole file, the first time that a part of it is read in the whole store; else none."""
+        if name not in self.task.first_seen or name in self.told:
+            return Counter()
+        self.told.add(name)
+        return findings
 
     def _require_form(self, name: str, found: Form) -> None:
         dataset = self.task.recipe.dataset

@@ -8,7 +8,7 @@ import pytest
 
 import neurodata
 from neurodata import registry
-from neurodata.datasets import SampleRef, Twin, locate
+from neurodata.datasets import PARTITIONS, SampleRef, Twin, locate
 from neurodata.datasets.primate_reaching import SESSIONS, VELOCITY, is_active, partition_of
 from neurodata.errors import FormatError, RecipeError, SourceNotFoundError
 from neurodata.formats import Reading
@@ -21,13 +21,16 @@ SIZE = 48
 RECIPE = Path(__file__).parents[2] / "recipes" / "primate-reaching.toml"
 
 
-def session(root: Path, name: str, target_x: list[float], n_units: int = 2) -> Path:
-    """A session of level 5 (no library needed) of one spike, in which the target stands at these places."""
+def session(root: Path, name: str, target_x: list[float], n_units: int = 2, early: int = 0) -> Path:
+    """A session of level 5 (no library needed) of one spike, in which the target stands at these places.
+
+    So many more spikes lie before it.
+    """
     n = len(target_x)
     t = 1288 + np.arange(n) * 0.004
     target = np.column_stack([target_x, np.zeros(n)])
     n_channels = 96 if name.startswith("indy") else 192
-    cells = [np.array([[1288.001]])] + [np.empty((0, 0))] * (n_channels * n_units - 1)
+    cells = [np.array([[1287.9] * early + [1288.001]])] + [np.empty((0, 0))] * (n_channels * n_units - 1)
     variables = {
         "spikes": Cell((n_channels, n_units), cells), "t": t[:, None], "cursor_pos": target, "target_pos": target,
     }  # fmt: skip
@@ -207,3 +210,19 @@ def test_a_single_session_is_prepared_as_a_part_and_says_so(root: Path, tmp_path
     assert located.kind == "folder"
     assert len(samples) == SIZE // len(SESSIONS)
     assert not DATASET.is_complete(samples, DATASET.schemes(located.root, samples)["official"])
+
+
+@pytest.mark.skipif("bin_spikes" not in registry.encodings, reason="the recipe's step is not there")
+def test_spikes_outside_of_a_session_are_reported_once_though_its_reaches_lie_in_three_partitions(
+    tmp_path: Path,
+) -> None:
+    session(tmp_path / "data", "indy_20160622_01", [0, 0, 3, 3, 4, 4, 5, 5], early=2)
+    asked: dict[str, Any] = {"recipe": RECIPE, "source": tmp_path / "data", "cache": tmp_path}
+    store = neurodata.prepare("primate-reaching", **asked)
+    assert [len(neurodata.load("primate-reaching", **asked, partial=True, split=part)) for part in PARTITIONS] == [
+        2,
+        1,
+        1,
+    ]
+    assert store.head.partial
+    assert store.counts.notes["outside the recording"] == 2
