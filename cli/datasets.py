@@ -24,8 +24,8 @@ def datasets(json: JsonOption = False) -> None:
                 "title": dataset.title,
                 "form": str(dataset.form),
                 "classes": len(dataset.classes),
-                "train": dataset.published_counts["train"],
-                "test": dataset.published_counts["test"],
+                "train": dataset.published_counts.get("train", "?"),
+                "test": dataset.published_counts.get("test", "?"),
                 "licence": dataset.licence,
                 "files": "downloaded" if all(source.urls for source in dataset.sources) else "by hand",
             }

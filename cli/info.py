@@ -87,7 +87,7 @@ def _dataset_facts(name: str) -> dict[str, Any]:
         "name": dataset.name,
         "what": inspect.getdoc(inspect.getmodule(type(dataset))),
         "form": str(dataset.form),
-        "samples": {partition: count for partition, count in dataset.published_counts.items() if count},
+        "samples": {part: count for part, count in dataset.published_counts.items() if count} or "not published",
         "classes": list(dataset.classes),
         "files": [
             f"{source.filename} ({source.checksum or 'no published checksum'}): "

@@ -153,7 +153,7 @@ class Dataset(ABC):
     licence: ClassVar[str]
     citation: ClassVar[str]
     homepage: ClassVar[str]
-    # Samples per partition of the default scheme in the published files.
+    # Samples per partition of the default scheme in the published files; empty where nobody says (`is_complete`).
     published_counts: ClassVar[Mapping[Partition, int]]
     default_scheme: ClassVar[str] = "official"
     # Where its files lie, for a dataset that is a folder of somebody's own; None for published ones.
@@ -221,6 +221,10 @@ class Dataset(ABC):
             As its format read it.
         """
         return reading
+
+    def is_complete(self, samples: Sequence[SampleRef], scheme: Scheme) -> bool:
+        """Whether these are all samples that were published, by what its default scheme holds of them."""
+        return all(len(getattr(scheme, name)) == count for name, count in self.published_counts.items())
 
     @property
     def gives(self) -> type[Signal]:

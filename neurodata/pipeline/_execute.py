@@ -151,6 +151,7 @@ class ShardEncoder:
         self.encoded = 0
         self.dropped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.told: set[str] = set()  # recordings whose findings are among the notes
 
     def counts(self) -> Counts:
         return Counts(self.read, self.encoded, dict(self.dropped), dict(self.notes))
@@ -206,12 +207,24 @@ class ShardEncoder:
 
     def _parts(self, name: str, format: SignalFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a file of one signal that is no recording of events."""
-        for ref in refs:
-            read = format.read(self.task.root / name, ref.start_us, ref.stop_us)
+        path = self.task.root / name
+        intervals = [(ref.start_us, ref.stop_us) for ref in refs]
+        one_by_one = (format.read(path, *interval) for interval in intervals)
+        readings = one_by_one if format.parts is None else format.parts(path, intervals)
+        for ref, read in zip(refs, readings, strict=True):
+            if format.parts is not None:
+                read = Reading(read.signal, self._untold(name, read.findings))
             reading = self.task.recipe.dataset.arranged(ref, read)
             self._require_form(name, reading.signal.form)
             self.notes.update(reading.findings)
             yield self._encode(ref, reading.signal)
+
+    def _untold(self, name: str, findings: Counter[str]) -> Counter[str]:
+        """Findings of a whole file, the first time that a part of it is read in the whole store; else none."""
+        if name not in self.task.first_seen or name in self.told:
+            return Counter()
+        self.told.add(name)
+        return findings
 
     def _require_form(self, name: str, found: Form) -> None:
         dataset = self.task.recipe.dataset
