@@ -43,6 +43,7 @@ from neurodata.steps import ArraySpec
 
 FORMS: tuple[Form, ...] = (
     WaveformForm(8000.0),
+    WaveformForm(16000.0),
     WaveformForm(16000.0, n_channels=2),
     ClipForm(width=9, height=7, n_channels=3, fps=25.0),
     ClipForm(width=8, height=6, n_channels=1, fps=100.0),
