@@ -17,7 +17,12 @@ from math import ceil, log2
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodata.errors import RecipeError
+
 Wave = NDArray[np.float64]
+# Samples that are filtered at a time: so many times the longest wavelet, which stays in the processor's cache.
+BLOCK_OF_WAVELETS = 8
+MOST_TAPS = 2**24  # of all filters together: 128 MB
 
 
 def bins_per_octave(n_filters: int, f_min_hz: float, f_max_hz: float) -> float:
@@ -38,6 +43,29 @@ def kernel_length(rate_hz: float, centre_hz: float, per_octave: float) -> int:
     return ceil(q * rate_hz / centre_hz) | 1
 
 
+def require_bank(step: str, rate_hz: float, n_filters: int, f_min_hz: float, f_max_hz: float, most_hz: float) -> None:
+    """That the filters lie below most_hz, and are not so narrow that their wavelets fill memory.
+
+    Raises
+    ------
+    RecipeError
+        When they do not, or f_min_hz is not 1 Hz below f_max_hz.
+    """
+    if not f_min_hz + 1 <= f_max_hz <= most_hz:
+        raise RecipeError(
+            f"{step}: filters from {f_min_hz:g} to {f_max_hz:g} Hz; expected at least 1 Hz between, and at most "
+            f"{most_hz:g} Hz for sound at {rate_hz:g} Hz: state f_max_hz, or resample before it"
+        )
+    per_octave = bins_per_octave(n_filters, f_min_hz, f_max_hz)
+    centres = centre_frequencies(n_filters, f_min_hz, f_max_hz)
+    n_taps = sum(kernel_length(rate_hz, centre, per_octave) for centre in centres)
+    if n_taps > MOST_TAPS:
+        raise RecipeError(
+            f"{step}: {n_filters} filters from {f_min_hz:g} to {f_max_hz:g} Hz take {n_taps} numbers, more than "
+            f"{MOST_TAPS}: state fewer, or a wider range"
+        )
+
+
 def kernels(rate_hz: float, centres_hz: NDArray[np.float64], per_octave: float) -> list[Wave]:
     """The wavelet of each filter, float64 [odd length]: a cosine under a Hann window, symmetric about its middle.
 
@@ -56,14 +84,23 @@ def _kernel(rate_hz: float, centre_hz: float, n: int) -> Wave:
 def each_filtered(samples: NDArray[np.floating], wavelets: Sequence[Wave]) -> Iterator[Wave]:
     """The sound through one filter after the other, float64 [n] each: in phase with it, zeros before and after it.
 
-    By the fast Fourier transform, which differs from the sum of products by about 1e-15 of the loudest sample.
+    By the fast Fourier transform of overlapping blocks, which differs from the sum of products by about 1e-15 of the
+    loudest sample.
     """
-    n = len(samples)
-    n_fft = 1 << (n + max(map(len, wavelets), default=1) - 1).bit_length()
-    spectrum = np.fft.rfft(samples, n_fft) if n else np.zeros(0)
+    n, longest = len(samples), max(map(len, wavelets), default=1)
+    if n == 0:
+        yield from (np.zeros(0) for _ in wavelets)
+        return
+    n_fft = 1 << (min(n, BLOCK_OF_WAVELETS * longest) + longest - 1).bit_length()
+    step = n_fft - longest + 1
+    padded = np.zeros(-(-n // step) * step + longest - 1)
+    padded[longest // 2 : longest // 2 + n] = samples
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::step]  # [n_blocks, n_fft]
+    spectra = np.fft.rfft(blocks)
     for wavelet in wavelets:
-        half = len(wavelet) // 2
-        yield np.fft.irfft(spectrum * np.fft.rfft(wavelet, n_fft), n_fft)[half : half + n] if n else np.zeros(0)
+        start = len(wavelet) // 2 + longest // 2
+        moved = np.fft.irfft(spectra * np.fft.rfft(wavelet, n_fft), n_fft)
+        yield moved[:, start : start + step].reshape(-1)[:n]
 
 
 def filtered(samples: NDArray[np.floating], wavelets: Sequence[Wave]) -> NDArray[np.float32]:

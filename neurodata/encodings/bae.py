@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.encodings import _threshold_code
-from neurodata.encodings._cqt import bins_per_octave, centre_frequencies, each_filtered, energies, kernels, n_frames
+from neurodata.encodings._cqt import Wave, centre_frequencies, each_filtered, energies, n_frames, require_bank
 from neurodata.encodings._masking import forward_db, simultaneous_db
 from neurodata.encodings._sound import finite_samples, require_channels
 from neurodata.encodings._threshold_code import at_rows, crossings, neurons_per_channel, normalised, peaks
+from neurodata.encodings.cochlea_cqt import wavelets
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.forms import Form, Sensor
 from neurodata.signals import EventArray, Waveform
@@ -92,8 +93,7 @@ class Bae(SignalTransform):
     def __post_init__(self) -> None:
         check_whole("bae", "n_filters", self.n_filters, 2, 1000)
         check_range("bae", "f_min_hz", self.f_min_hz, 1)
-        if not self.f_min_hz < self.f_max_hz < np.inf:
-            raise RecipeError(f"bae: f_max_hz is {self.f_max_hz}; expected more than f_min_hz, {self.f_min_hz}")
+        check_range("bae", "f_max_hz", self.f_max_hz, self.f_min_hz + 1, 1e7)
         check_whole("bae", "frame_us", self.frame_us, 1, 10**9)
         check_whole("bae", "hop_us", self.hop_us, 1, self.frame_us)
         check_whole("bae", "n_levels", self.n_levels, 1, 1000)
@@ -116,11 +116,7 @@ class Bae(SignalTransform):
     def form_after(self, form: Form) -> Sensor:
         """n_neurons x 1 x 1."""
         found = require_channels("bae", form, 1, "state a step before it that takes one of them")
-        if self.f_max_hz > found.rate_hz / 2:
-            raise RecipeError(
-                f"bae: f_max_hz is {self.f_max_hz}, for {form}; expected at most half of that rate, "
-                f"{found.rate_hz / 2:g} Hz"
-            )
+        require_bank("bae", found.rate_hz, self.n_filters, self.f_min_hz, self.f_max_hz, found.rate_hz / 2)
         self._frame_and_hop(found.rate_hz)
         return Sensor(self.n_neurons, 1, 1)
 
@@ -150,12 +146,14 @@ class Bae(SignalTransform):
             When a sample is not a number, or the sound is hours long.
         """
         samples = finite_samples("bae", sound)
-        per_octave = bins_per_octave(self.n_filters, self.f_min_hz, self.f_max_hz)
-        longest = len(samples) + sound.rate_hz / self.f_min_hz / (2 ** (1 / per_octave) - 1)
-        n_bytes = int(longest) * (BYTES_A_SAMPLE + 8 * self.n_filters)
+        n_bytes = len(samples) * (BYTES_A_SAMPLE + 8 * self.n_filters)
         n_bytes += BYTES_A_LEVEL * self.n_filters * n_frames(len(samples), *self._frame_and_hop(sound.rate_hz))
         check_memory(f"bae: {sound!r} takes", n_bytes, "cut the sound into shorter ones, or fewer bands")
-        return list(each_filtered(samples, kernels(sound.rate_hz, self.centres_hz(), per_octave)))
+        return list(each_filtered(samples, self.wavelets(sound.rate_hz)))
+
+    def wavelets(self, rate_hz: float) -> tuple[Wave, ...]:
+        """The filters, from the lowest, for sound of this rate: see `_cqt.kernels`."""
+        return wavelets(rate_hz, self.n_filters, self.f_min_hz, self.f_max_hz)
 
     def levels_db(self, sound: Waveform) -> NDArray[np.float64]:
         """Level of each frame of each band, dB SPL of at least 0, float64 [frames, n_filters]."""
@@ -273,7 +271,7 @@ def passed(step: Bae, rate_hz: float) -> float:
     centres = step.centres_hz()
     tones_hz = np.geomspace(centres[0], centres[-1], 200)
     total = np.zeros(len(tones_hz))
-    for wavelet in kernels(rate_hz, centres, bins_per_octave(step.n_filters, step.f_min_hz, step.f_max_hz)):
+    for wavelet in step.wavelets(rate_hz):
         at = np.arange(len(wavelet)) - len(wavelet) // 2
         total += np.cos(2 * np.pi / rate_hz * np.outer(tones_hz, at)) @ wavelet
     return float(total.mean())

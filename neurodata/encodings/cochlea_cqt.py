@@ -20,18 +20,16 @@ from neurodata.encodings._cqt import (
     bins_per_octave,
     centre_frequencies,
     filtered,
-    kernel_length,
     kernels,
     log_energies,
     n_frames,
+    require_bank,
 )
 from neurodata.encodings._sound import finite_samples, require_channels
-from neurodata.errors import RecipeError
 from neurodata.forms import Form, SeriesForm
 from neurodata.signals import Series, Waveform
 from neurodata.steps import Kinds, SignalTransform, Tally, check_memory, check_range, check_whole
 
-MOST_TAPS = 2**24  # of all filters together: 128 MB
 LONGEST_FRAME = 2**20
 
 
@@ -98,20 +96,8 @@ class CochleaCqt(SignalTransform):
             When they do not fit the rate.
         """
         f_max_hz = self._f_max_hz(rate_hz)
-        if not self.f_min_hz + 1 <= f_max_hz <= rate_hz / 2:
-            raise RecipeError(
-                f"cochlea_cqt: filters from {self.f_min_hz:g} to {f_max_hz:g} Hz; expected at least 1 Hz between, and "
-                f"at most {rate_hz / 2:g} Hz, half the rate of the sound: state f_max_hz, or resample before it"
-            )
-        per_octave = bins_per_octave(self.n_filters, self.f_min_hz, f_max_hz)
-        centres = centre_frequencies(self.n_filters, self.f_min_hz, f_max_hz)
-        n_taps = sum(kernel_length(rate_hz, centre, per_octave) for centre in centres)
-        if n_taps > MOST_TAPS:
-            raise RecipeError(
-                f"cochlea_cqt: {self.n_filters} filters from {self.f_min_hz:g} to {f_max_hz:g} Hz take {n_taps} "
-                f"numbers, more than {MOST_TAPS}: state fewer n_filters, or a wider range"
-            )
-        return centres
+        require_bank("cochlea_cqt", rate_hz, self.n_filters, self.f_min_hz, f_max_hz, rate_hz / 2)
+        return centre_frequencies(self.n_filters, self.f_min_hz, f_max_hz)
 
     def _f_max_hz(self, rate_hz: float) -> float:
         return rate_hz / 2 if self.f_max_hz is None else self.f_max_hz

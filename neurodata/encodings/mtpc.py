@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.encodings._cqt import bins_per_octave, centre_frequencies, each_filtered, kernels
+from neurodata.encodings._cqt import each_filtered, require_bank
 from neurodata.encodings._sound import finite_samples, require_channels
-from neurodata.errors import EncodingError, RecipeError
+from neurodata.encodings.cochlea_cqt import wavelets
+from neurodata.errors import EncodingError
 from neurodata.forms import Form
 from neurodata.kernel import kernel
 from neurodata.signals import Waveform
@@ -77,8 +78,7 @@ class Mtpc(SignalEncoding):
         check_whole("mtpc", "n_tones", self.n_tones, 2, 1000)
         check_whole("mtpc", "n_delays", self.n_delays, 3, 10_001)
         check_range("mtpc", "f_min_hz", self.f_min_hz, 1)
-        if not self.f_min_hz < self.f_max_hz < np.inf:
-            raise RecipeError(f"mtpc: f_max_hz is {self.f_max_hz}; expected more than f_min_hz, {self.f_min_hz}")
+        check_range("mtpc", "f_max_hz", self.f_max_hz, self.f_min_hz + 1, 1e7)
         check_range("mtpc", "distance_m", self.distance_m, 1e-4, 100)
         if self.tolerance_us is not None:
             check_range("mtpc", "tolerance_us", self.tolerance_us, 1e-3, 1e6)
@@ -92,24 +92,18 @@ class Mtpc(SignalEncoding):
     def spec(self, form: Form) -> ArraySpec:
         """[tones, delays] counts."""
         found = require_channels("mtpc", form, 2, "the delay between two microphones is what it tells")
-        if self.f_max_hz * SAMPLES_A_CYCLE > found.rate_hz:
-            raise RecipeError(
-                f"mtpc: f_max_hz is {self.f_max_hz}, for {form}; expected at most a third of that rate: "
-                f"{found.rate_hz / SAMPLES_A_CYCLE:g} Hz"
-            )
+        highest = found.rate_hz / SAMPLES_A_CYCLE
+        require_bank("mtpc", found.rate_hz, self.n_tones, self.f_min_hz, self.f_max_hz, highest)
         return ArraySpec((self.n_tones, self.n_delays), np.dtype(np.uint32), ("tone", "delay"))
 
     def encode(self, signal: Waveform, out: NDArray[Any], rng: np.random.Generator | None, tally: Tally) -> None:
         """Count the coincidences over zeros [tones, delays]."""
         samples = finite_samples("mtpc", signal)
-        per_octave = bins_per_octave(self.n_tones, self.f_min_hz, self.f_max_hz)
-        way_out = "cut the sound into shorter ones, or fewer tones or a higher f_min_hz"
-        longest = len(samples) + signal.rate_hz / self.f_min_hz / (2 ** (1 / per_octave) - 1)
-        check_memory(f"mtpc: {signal!r} takes", int(longest) * BYTES_A_SAMPLE, way_out)
-        wavelets = kernels(signal.rate_hz, centre_frequencies(self.n_tones, self.f_min_hz, self.f_max_hz), per_octave)
+        check_memory(f"mtpc: {signal!r} takes", len(samples) * BYTES_A_SAMPLE, "cut the sound into shorter ones")
+        filters = wavelets(signal.rate_hz, self.n_tones, self.f_min_hz, self.f_max_hz)
         delays_us = self.delays_us()
         tolerance_us = 0.75 * (delays_us[1] - delays_us[0]) if self.tolerance_us is None else self.tolerance_us
-        ears = (each_filtered(np.ascontiguousarray(samples[:, ear]), wavelets) for ear in (0, 1))
+        ears = (each_filtered(np.ascontiguousarray(samples[:, ear]), filters) for ear in (0, 1))
         for row, tones in zip(out, zip(*ears, strict=True), strict=True):
             left_us, right_us = (peak_times(tone, self.threshold) * (1e6 / signal.rate_hz) for tone in tones)
             coincidences(left_us, right_us, delays_us, tolerance_us, row)

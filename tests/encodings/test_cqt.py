@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from neurodata.encodings._cqt import (
     bins_per_octave,
     centre_frequencies,
+    each_filtered,
     energies,
     filtered,
     kernel_length,
@@ -58,6 +59,14 @@ def test_filtering_is_the_sum_of_products_in_time(n: int, seed: int) -> None:
         half = len(wavelet) // 2
         expected = np.convolve(samples, wavelet)[half : half + n] if n else np.zeros(0)
         np.testing.assert_allclose(wave, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [3000, 3722, 3723, 9000])
+def test_sounds_of_several_blocks_are_filtered_as_those_of_one(n: int) -> None:
+    _, wavelets = bae_bank()
+    samples = np.random.default_rng(n).normal(size=n)
+    expected = [np.convolve(samples, wavelet)[len(wavelet) // 2 :][:n] for wavelet in wavelets]
+    np.testing.assert_allclose(list(each_filtered(samples, wavelets)), expected, atol=1e-12)
 
 
 def test_an_impulse_gives_the_wavelets_about_its_place() -> None:

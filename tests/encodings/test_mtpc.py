@@ -113,11 +113,11 @@ def test_bad_sounds_and_parameters_are_refused() -> None:
         RecipeError, match="mtpc takes sound of 2 channels, not 9 samples of sound at 16000 Hz, 1 channel"
     ):
         Mtpc()(Waveform(np.zeros(9, np.float32), RATE_HZ))
-    with pytest.raises(RecipeError, match=r"expected at most a third of that rate: 2666\.67 Hz"):
+    with pytest.raises(RecipeError, match=r"at most 2666\.67 Hz for sound at 8000 Hz"):
         Mtpc()(Waveform(np.zeros((9, 2), np.float32), 8000.0))
-    with pytest.raises(RecipeError, match="f_max_hz is 100; expected more than f_min_hz"):
+    with pytest.raises(RecipeError, match="f_max_hz is 100; expected 201"):
         Mtpc(f_max_hz=100)
     with pytest.raises(RecipeError, match="n_delays is 2; expected 3"):
         Mtpc(n_delays=2)
-    with pytest.raises(EncodingError, match="cut the sound into shorter ones"):
+    with pytest.raises(RecipeError, match=r"1000 filters from 1 to 4000 Hz take .* numbers"):
         Mtpc(n_tones=1000, f_min_hz=1)(Waveform(np.zeros((9, 2), np.float32), 1e6))
