@@ -133,10 +133,10 @@ def decoded(words: list[Word], f_max_hz: float) -> Iterator[dict[str, Any]]:
             again = decode(step(sound), fine_structure(sound, step), step)
             error = float(((sound.samples - again.samples) ** 2).sum())
             found["snr_db"].append(10 * np.log10(float((sound.samples**2).sum()) / error))
-            for name, measure in (("pesq", pesq), ("stoi", stoi)):
+            for quantity, measure in (("pesq", pesq), ("stoi", stoi)):
                 value = measure(sound, again)
-                found[name] += [] if value is None else [value]
-        means = {name: float(np.mean(values)) if values else None for name, values in found.items()}
+                found[quantity] += [] if value is None else [value]
+        means = {quantity: float(np.mean(values)) if values else None for quantity, values in found.items()}
         yield {"code": name, "words": len(words[:N_DECODED]), **means}
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.encodings._scipy import scipy_module
+from neurodata.steps import check_memory
 
 LONGEST_STEP_CM = 0.005
 # The response of the apex has fallen to 1e-4 of its energy after 0.08 s.
@@ -24,6 +25,7 @@ MEMORY_S = 0.16
 LEAD = 1 / 16
 NODES = np.sqrt(3 / 5) * np.array([-1.0, 0.0, 1.0])  # Gauss-Legendre, exact to the fifth degree
 WEIGHTS = np.array([5.0, 8.0, 5.0]) / 18
+BYTES_OF_A_RESPONSE = 40  # for each sample, while they are worked out
 HIGHEST = 700.0  # imaginary part beyond which a Hankel function is less than 1e-300: the wave has died away
 
 
@@ -121,9 +123,19 @@ def response(membrane: Membrane, n_places: int, rate_hz: float) -> NDArray[np.co
     The responses are causal (the conjugate of the transfer function, whose time runs the other way) and n_memory
     samples long, at least `MEMORY_S`, of which the first n_memory * `LEAD` lie before the impulse; kept for the four
     latest sets of constants, read-only.
+
+    Raises
+    ------
+    EncodingError
+        When they would take more than 4 GiB.
     """
     fft = scipy_module("fft", "lauscher")
     n_memory = 1 << int(np.ceil(np.log2(max(2.0, MEMORY_S * rate_hz))))
+    check_memory(
+        f"lauscher: responses of {n_places} places at {rate_hz:g} Hz take",
+        n_places * n_memory * BYTES_OF_A_RESPONSE,
+        "fewer n_channels or a lower rate_hz",
+    )
     omega = 2 * np.pi * rate_hz / n_memory * np.arange(1, n_memory // 2 + 1, dtype=np.float64)
     spectra = np.zeros((n_places, n_memory // 2 + 1), np.complex64)  # at 0 Hz nothing moves
     spectra[:, 1:] = membrane.transfer(omega, n_places).conj()

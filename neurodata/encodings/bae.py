@@ -146,9 +146,12 @@ class Bae(SignalTransform):
             When a sample is not a number, or the sound is hours long.
         """
         samples = finite_samples("bae", sound)
-        n_bytes = len(samples) * (BYTES_A_SAMPLE + 8 * self.n_filters)
-        n_bytes += BYTES_A_LEVEL * self.n_filters * n_frames(len(samples), *self._frame_and_hop(sound.rate_hz))
-        check_memory(f"bae: {sound!r} takes", n_bytes, "cut the sound into shorter ones, or fewer bands")
+        frame, hop = self._frame_and_hop(sound.rate_hz)
+        n_bytes = len(samples) * (BYTES_A_SAMPLE + 8 * self.n_filters) + frame * BYTES_A_SAMPLE
+        n_bytes += BYTES_A_LEVEL * self.n_filters * n_frames(len(samples), frame, hop)
+        check_memory(
+            f"bae: {sound!r} takes", n_bytes, "cut the sound into shorter ones, or fewer bands or shorter frames"
+        )
         return list(each_filtered(samples, self.wavelets(sound.rate_hz)))
 
     def wavelets(self, rate_hz: float) -> tuple[Wave, ...]:

@@ -21,6 +21,7 @@ from neurodata.draws import hash_words
 from neurodata.encodings._basilar_membrane import Filtered, Membrane, response
 from neurodata.encodings._scipy import scipy_module
 from neurodata.encodings._sound import event_times_us, finite_samples, require_channels
+from neurodata.errors import RecipeError
 from neurodata.forms import Form, Sensor
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Waveform
@@ -28,6 +29,8 @@ from neurodata.steps import Kinds, SignalTransform, Tally, check_memory, check_r
 
 # Bytes held for each step of the cells while one channel is worked out.
 STEP_BYTES = 64
+# So many times the rate of the cells, or so small a part of it, the sound's may be.
+FURTHEST = 1000
 # Hair cells, as Meddis has them: rates in 1 / s, the rest in the units of the membrane's velocity, or none.
 REPLENISH, RELEASE, LOSS, REUPTAKE, REPROCESS = 5.05, 2000.0, 2500.0, 6580.0, 66.3
 PERMEABLE_FROM, PERMEABLE_HALF, FIRING = 5.0, 300.0, 50_000.0
@@ -72,9 +75,9 @@ class Lauscher(SignalTransform):
     Raises
     ------
     RecipeError
-        When a parameter is out of range, or the sound has more than one channel.
+        When a parameter is out of range, or the sound has more than one channel or a rate a thousand times another.
     EncodingError
-        When called: a sample is not a number, or the sound is hours long.
+        When called: a sample is not a number, the sound is hours long, or the channels' responses fill memory.
     MissingExtraError
         When called and SciPy is not installed.
     """
@@ -114,7 +117,12 @@ class Lauscher(SignalTransform):
 
     def form_after(self, form: Form) -> Sensor:
         """n_channels x 1 x 1."""
-        require_channels("lauscher", form, 1, "state a step before it that takes one of them")
+        found = require_channels("lauscher", form, 1, "state a step before it that takes one of them")
+        if not 1 / FURTHEST <= found.rate_hz / self.rate_hz <= FURTHEST:
+            raise RecipeError(
+                f"lauscher: {form}; expected a rate from {self.rate_hz / FURTHEST:g} to {self.rate_hz * FURTHEST:g} "
+                "Hz, which can be brought to the rate_hz of its cells"
+            )
         return Sensor(self.n_channels, 1, 1)
 
     def apply(self, signal: Waveform, rng: np.random.Generator | None, tally: Tally) -> EventArray:
@@ -153,7 +161,7 @@ def resampled(sound: NDArray[np.float64], rate_hz: float, to_hz: float) -> NDArr
     its start, so that both should be silent.
     """
     fft = scipy_module("fft", "lauscher")
-    ratio = Fraction(to_hz / rate_hz).limit_denominator(2000)
+    ratio = Fraction(to_hz / rate_hz).limit_denominator(2 * FURTHEST)
     n_units = fft.next_fast_len(-(-len(sound) // ratio.denominator) + 1, real=True)
     before, after = n_units * ratio.denominator, n_units * ratio.numerator
     spectrum = fft.rfft(sound, before)[: min(before, after) // 2 + 1]

@@ -148,6 +148,8 @@ def test_bad_sounds_and_parameters_are_refused() -> None:
         Bae(hop_us=1)(Waveform(np.zeros(9, np.float32), RATE_HZ))
     with pytest.raises(RecipeError, match=r"1000 filters from 1 to 2 Hz take .* numbers"):
         Bae(f_min_hz=1, n_filters=1000, f_max_hz=2)(Waveform(np.zeros(9, np.float32), RATE_HZ))
+    with pytest.raises(EncodingError, match="fewer bands or shorter frames"):
+        Bae(frame_us=10**9)(Waveform(np.zeros(9, np.float32), 1e6))
 
 
 def test_decoding_asks_for_what_belongs_together() -> None:

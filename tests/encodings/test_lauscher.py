@@ -45,6 +45,13 @@ def test_high_tones_are_heard_near_the_base_and_low_ones_near_the_apex() -> None
     assert np.diff(best)[:3].mean() == pytest.approx(9.1, abs=2.0)
 
 
+@pytest.mark.parametrize("rate_hz", [24.0, 999.9, 22_050.0, 2.4e7])
+def test_sounds_of_all_rates_are_heard(rate_hz: float) -> None:
+    samples = np.random.default_rng(0).normal(size=500).astype(np.float32)
+    events = heard(Waveform(samples[: max(1, round(rate_hz * 0.05))], rate_hz), n_channels=5)
+    assert 0 <= events.start_us <= events.stop_us <= max(50_001, 1e6 / rate_hz + 1)
+
+
 def test_a_tone_is_heard_in_its_phase() -> None:
     """Bushy cells lock to low tones: their spikes crowd in one part of the cycle, channel by channel."""
     events = heard(tone(500), n_channels=70)
@@ -193,7 +200,12 @@ def test_bad_sounds_and_parameters_are_refused() -> None:
     with pytest.raises(RecipeError, match="n_channels is 1"):
         Lauscher(n_channels=1)
     with pytest.raises(EncodingError, match="cut the sound into shorter ones"):
-        heard(Waveform(np.zeros(9, np.float32), 1e-3))
+        heard(Waveform(np.zeros(70_000, np.float32), 24.0))
+    with pytest.raises(EncodingError, match="fewer n_channels or a lower rate_hz"):
+        heard(Waveform(np.zeros(9, np.float32), 8000.0), n_channels=65_536)
+    for rate_hz in (23.0, 2.5e7):
+        with pytest.raises(RecipeError, match=r"expected a rate from 24 to 2\.4e\+07 Hz"):
+            heard(Waveform(np.zeros(9, np.float32), rate_hz))
 
 
 def test_a_real_digit_is_heard_as_the_published_program_hears_it(recordings: Path) -> None:
