@@ -22,6 +22,15 @@ def test_velocities_are_those_of_the_published_program() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
+def test_velocities_are_those_that_the_published_program_works_out() -> None:
+    published = pytest.importorskip("lauscher.transformations.basilar_membrane").BasilarMembrane()
+    omega = 2 * np.pi * np.geomspace(50, 11_000, 40)
+    found = Membrane().transfer(omega, 8)
+    for row, place_cm in zip(found, np.linspace(0, 3.5, 8), strict=True):
+        expected = published._v(omega, place_cm)
+        np.testing.assert_allclose(row, expected, rtol=1e-5, atol=1e-12 * np.abs(expected).max())
+
+
 def test_the_phase_is_the_integral_of_the_wave_number() -> None:
     integrate = pytest.importorskip("scipy.integrate")
     membrane, omega = Membrane(), np.array([2 * np.pi * 800.0])
