@@ -34,6 +34,7 @@ from neurodata.datasets._kitti_split import N_SCANS, training_scans
 from neurodata.errors import FormatError, SourceNotFoundError
 from neurodata.forms import PointCloudForm
 from neurodata.signals import Signal
+from neurodata.targets import TargetSpec
 
 PAGE = "https://www.cvlibs.net/datasets/kitti/eval_object.php?obj_benchmark=3d"
 FOLDERS = ("training", "testing")
@@ -49,6 +50,7 @@ class KittiObject(Dataset):
     form = PointCloudForm(n_features=1)
     format = "kitti_bin"
     classes = ()
+    target_specs = (TargetSpec("boxes", "boxes", np.dtype(np.float32), (0, len(BOX_COLUMNS)), ("box", "field")),)
     sources = (
         Source("data_object_velodyne.zip", "", manual=f"register at {PAGE} and download the Velodyne scans (29 GB)"),
         Source(

@@ -34,6 +34,7 @@ from neurodata.formats.nhp_mat import reaches
 from neurodata.forms import SpikeCountsForm
 from neurodata.signals import Signal, SpikeCounts
 from neurodata.storage import is_file
+from neurodata.targets import TargetSpec
 
 BIN_US, N_CHANNELS = 4000, 192
 # Of each session the published checksum; in NeuroBench's order.
@@ -60,6 +61,7 @@ class PrimateReaching(Dataset):
     form = SpikeCountsForm(N_CHANNELS, BIN_US)
     format = "nhp_mat"
     classes = ()
+    target_specs = (TargetSpec("velocity", "series", np.dtype(np.float32), (0, 2), ("time", "axis")),)
     sources = tuple(
         Source(
             filename=f"{session}.mat",

@@ -229,6 +229,12 @@ def test_a_twin_goes_the_whole_way_into_a_batch(tmp_path: Path) -> None:
     assert len(store) == SIZE
     split = neurodata.load("kitti-object", recipe=RECIPE, twin=True, twin_size=SIZE, cache=tmp_path, split="train")
     assert (len(split), split.classes) == (SIZE // 2, ())
-    frames, _ = next(iter(split.loader(batch_size=3)))
+    frames, targets = next(iter(split.loader(batch_size=3)))
     assert tuple(frames.shape) == (3, 1, 1, 10, 200, 176)
     assert 0 < frames.sum() <= 3 * N_POINTS
+    root = locate(DATASET, tmp_path, twin=Twin(SIZE)).root
+    refs = {ref.key: ref for ref in DATASET.samples(root)}
+    for key, boxes in zip(split.keys[:3], targets["boxes"], strict=True):
+        number = Path(refs[key].recording).stem
+        labels, calib = (root / "training" / folder / f"{number}.txt" for folder in ("label_2", "calib"))
+        assert np.array_equal(boxes.numpy(), read_boxes(labels, calib))

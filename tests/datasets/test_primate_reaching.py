@@ -194,12 +194,16 @@ def test_a_twin_goes_the_whole_way_into_a_batch(root: Path) -> None:
         ref = refs[key]
         read = registry.formats[DATASET.format].read(root / ref.recording, ref.start_us, ref.stop_us)
         counts = DATASET.arranged(ref, read).signal.counts
-        frames = split[index][0].numpy()
+        frames, told = split[index]
+        frames = frames.numpy()
+        assert np.array_equal(told["velocity"].numpy(), read.signal.targets[VELOCITY].astype(np.float32))
         assert np.array_equal(frames[1:], counts[:-1])  # a row has the spikes of the bin before
         assert not frames[0].any()
     batch = next(iter(split.loader(batch_size=2)))
-    rows, _ = batch
+    rows, targets = batch
     assert tuple(rows.shape) == (2, max(batch.lengths.tolist()), 192)
+    assert tuple(targets["velocity"].shape) == (*rows.shape[:2], 2)
+    assert batch.target_lengths["velocity"].tolist() == batch.lengths.tolist()
 
 
 def test_a_single_session_is_prepared_as_a_part_and_says_so(root: Path, tmp_path: Path) -> None:
