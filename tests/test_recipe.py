@@ -44,7 +44,7 @@ def test_every_recipe_parses_for_its_dataset(name: str) -> None:
         pytest.skip("tests/datasets/test_folder.py tries it on a folder")
     recipe = load_recipe(table["dataset"], name)
     assert recipe.dataset.name == table["dataset"]
-    assert recipe.array().size_bytes > 0
+    assert recipe.array().size_bytes > 0 or recipe.array().has_variable_steps
 
 
 def test_arguments_change_the_steps_that_have_them() -> None:
