@@ -234,7 +234,7 @@ def _detected(path: Path) -> str:
     try:
         return detect(path).name
     except FormatError as error:
-        first_line = str(error).partition("\n")[0].removesuffix(" Tried:")
+        first_line = str(error).partition("\n")[0].removesuffix(". Tried:")
         raise FormatError(
             f"{first_line}; in a folder, --format NAME takes only the files with its extensions, and --labels FILE.csv "
             f"only those that it lists (`neurodata info {path.name}` says what was tried)"
