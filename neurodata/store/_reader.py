@@ -238,7 +238,7 @@ class StoreReader:
         indices
             Rows of the sample table, int64 [n], in any order.
         names
-            What will be read of a store of events, "t" or "address"; everything by default.
+            What will be read of the events of a store of events, "t" or "address"; both by default. Targets always are.
         cancelled
             Asked before requests are made; when it is true, nothing more is fetched.
 
@@ -253,7 +253,9 @@ class StoreReader:
             return Fetched()
         for index in indices.tolist():
             self._check_index(index)
-        numbers = range(len(self._columns)) if names is None else [_ITEMS.index(name) for name in names]
+        numbers = list(range(len(self._columns)))
+        if names is not None:
+            numbers = [*map(_ITEMS.index, names), *numbers[len(self.head.layout.columns) :]]
         return fetch_samples(self._shards, self._open, indices, numbers, cancelled)
 
     def read_target(self, index: int, name: str) -> NDArray[Any]:
