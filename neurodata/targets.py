@@ -147,7 +147,7 @@ def parted_by(specs: tuple[TargetSpec, ...], moves: Moves, changes_meaning: bool
         if parted := sorted(spec.tied_to & moves):
             what = " and ".join({SPACE: "pixels", TIME: "time"}[name] for name in parted)
             return f"it moves {what}, and the target {spec} does not move with it"
-        if changes_meaning and spec.kind == "values":
+        if changes_meaning:
             return (
                 f"it can change what a sample means, and the target {spec} does not change with it: say "
                 'labels = "keep" if everything stays what it is'

@@ -222,6 +222,7 @@ def test_a_dataset_without_classes_has_none_in_its_targets(tmp_path: Path) -> No
         (("speed",), {"augment": [{"name": "temporal_delete", "T": 2}]}, "it moves time, and the target speed"),
         (("place",), {"augment": [{"name": "temporal_delete", "T": 2}]}, "it moves time, and the target place"),
         (("angle",), {"augment": [{"name": "mixup"}]}, r"mixup mixes samples, and the target angle .* is not mixed"),
+        (("speed",), {"augment": [{"name": "flip"}]}, "flip: it can change what a sample means, and the target speed"),
         (("angle",), {"augment": [{"name": "flip"}]}, 'flip: it can change what a sample means.*say labels = "keep"'),
     ],
 )
@@ -265,8 +266,17 @@ def test_a_view_that_would_part_targets_from_samples_is_refused(tmp_path: Path) 
     frames = {"name": "event_frame", "T": 2}
     with pytest.raises(LoaderError, match="view: flip_x does not fit folder-mine: it moves pixels"):
         split.with_view([{"name": "flip_x", "labels": "keep"}, frames])
-    dropped = split.with_view([{"name": "drop_events"}, frames])
+    dropped = split.with_view([{"name": "drop_events", "method": "random"}, frames])
     np.testing.assert_array_equal(dropped[0][1]["flow"], targets_of(index_of(split.keys[0]))["flow"])
+
+
+def test_a_stretch_of_time_that_is_dropped_parts_series_from_frames(tmp_path: Path) -> None:
+    split = prepared(tmp_path, names=("speed",), layout="events")
+    for drop in ({"method": "any"}, {"method": "time"}):
+        with pytest.raises(LoaderError, match="drop_events does not fit folder-mine: it moves time, and the target sp"):
+            split.with_view([{"name": "drop_events", **drop}, {"name": "event_frame", "T": T}])
+    for drop in ({"method": "random"}, {"method": "area"}):
+        split.with_view([{"name": "drop_events", **drop}, {"name": "event_frame", "T": T}])
 
 
 @pytest.mark.parametrize("raster", [False, True])
