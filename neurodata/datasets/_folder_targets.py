@@ -32,8 +32,6 @@ BOX_TIMES = ("t", "ts")
 BOX_CONFIDENCE = "class_confidence"
 BOX_COLUMNS = ("t_us", "x", "y", "w", "h", "class_id", "confidence")
 BOX_DTYPE = np.dtype(np.float64)  # float32 holds no microsecond after 17 s
-# Axes of a map of two, three and more axes.
-MAP_AXES = {2: ("y", "x"), 3: ("time", "y", "x")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +163,10 @@ def _kind_of_file(where: str, column: TargetColumn, cell: str, array: NpyArray) 
 
 
 def _axes(kind: TargetKind, n: int) -> tuple[str, ...]:
-    if kind == "map" and n in MAP_AXES:
-        return MAP_AXES[n]
-    first = {"boxes": ("box", "field"), "series": ("time",), "map": (), "values": ()}[kind][:n]
-    return first + tuple(f"axis_{k}" for k in range(len(first), n))
+    """Names of n axes. The first of a map that has more than rows and columns is taken for time: it may be that."""
+    first = {"boxes": ("box", "field"), "series": ("time",), "map": ("time",) * (n > 2), "values": ()}[kind][:n]
+    last = ("y", "x") if kind == "map" and n > 1 else ()
+    return (*first, *(f"axis_{k}" for k in range(len(first), n - len(last))), *last)
 
 
 def _box_time(records: np.dtype[Any]) -> str | None:

@@ -93,11 +93,22 @@ def test_boxes_without_a_confidence_are_certain_and_there_may_be_none(folder: Pa
     assert found["r1.es"].shape == (0, 7)
 
 
-def test_a_map_has_named_axes(folder: Path) -> None:
-    np.save(folder / "a.npy", np.zeros((4, 5, 6), np.float16))
+@pytest.mark.parametrize(
+    ("shape", "axes", "ties"),
+    [
+        ((5, 6), ("y", "x"), {"space"}),
+        ((4, 5, 6), ("time", "y", "x"), {"space", "time"}),
+        ((4, 2, 5, 6), ("time", "axis_1", "y", "x"), {"space", "time"}),
+        ((4, 2, 3, 5, 6), ("time", "axis_1", "axis_2", "y", "x"), {"space", "time"}),
+    ],
+)
+def test_a_map_has_named_axes_and_is_tied_to_those_that_may_be_time(
+    folder: Path, shape: tuple[int, ...], axes: tuple[str, ...], ties: set[str]
+) -> None:
+    np.save(folder / "a.npy", np.zeros(shape, np.float16))
     dataset = dataset_of(folder, "path,target.depth:map", "r0.es,a.npy", "r1.es,a.npy")
-    assert dataset.target_specs[0].axes == ("time", "y", "x")
-    assert dataset.target_specs[0].tied_to == {"space", "time"}
+    assert dataset.target_specs[0].axes == axes
+    assert dataset.target_specs[0].tied_to == ties
 
 
 def test_targets_are_part_of_what_a_store_is_made_of(folder: Path) -> None:
