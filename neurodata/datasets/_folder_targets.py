@@ -24,6 +24,7 @@ from neurodata.targets import TARGET_KINDS, TargetKind, TargetSpec, check_target
 
 PREFIX = "target."
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)  # fits int64
+DIGITS = re.compile(r"[+-]?\d+", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 # Prophesee's record of a box, and what it becomes. Times are of the recording's clock, places in pixels.
@@ -129,6 +130,10 @@ def _number_dtype(where: str, cells: Sequence[str]) -> np.dtype[Any]:
             raise FormatError(
                 f"{where}: {cell!r} is neither a number that float32 holds nor the path of an .npy file, as all cells "
                 "of a target are"
+            )
+        if DIGITS.fullmatch(cell) and not WHOLE.fullmatch(cell):
+            raise FormatError(
+                f"{where}: {cell} has more than the 18 digits of a whole number; write it as a real, {cell}.0"
             )
     return np.dtype(np.int64 if all(WHOLE.fullmatch(cell) for cell in cells) else np.float32)
 

@@ -148,6 +148,12 @@ LYING = saved(np.zeros(3)).replace(b"(3,)", b"(9,)")
         ("target.a", ("1", "x"), {}, r"column target\.a: 'x' is neither a number that float32 holds nor the path"),
         ("target.a", ("1", "nan"), {}, "'nan' is neither a number"),
         ("target.a", ("1", "1e39"), {}, "'1e39' is neither a number that float32 holds"),
+        (
+            "target.a",
+            ("1", "12345678901234567890"),
+            {},
+            "more than the 18 digits of a whole number; write it as a real",
+        ),
         ("target.a", ("1", ""), {}, r"line 3: target\.a is empty; expected a number or an \.npy file"),
         ("target.a", ("a.npy", "1"), {"a.npy": saved(np.zeros(3))}, r"'1' is no \.npy file, others are"),
         ("target.a:boxes", ("1", "2"), {}, r"holds numbers; boxes are paths of \.npy files"),
