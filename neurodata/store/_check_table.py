@@ -58,10 +58,13 @@ def _columns(head: StoreHead, table: SampleTable) -> Iterator[tuple[str, NDArray
     if head.classes:
         yield "target", table.targets, (table.targets >= 0) & (table.targets < len(head.classes))
     if isinstance(layout, DenseLayout):
-        place = np.arange(len(table), dtype=np.int64) % layout.samples_per_shard
+        place = np.arange(len(table), dtype=np.int64) - shard * layout.samples_per_shard
         yield "start", table.start, table.start == place
         yield "stop", table.stop, table.stop == place + 1
-    for name, span in {"": Span(table.start, table.stop), **table.spans}.items():
+        spans = dict(table.spans)
+    else:
+        spans = {"": Span(table.start, table.stop), **table.spans}
+    for name, span in spans.items():
         prefix = f"targets/{name}/" if name else ""
         before = np.zeros_like(span.stop)  # where the one before it ends, in the same shard
         before[1:] = np.where(shard[1:] == shard[:-1], span.stop[:-1], 0)
@@ -84,6 +87,8 @@ def _most_steps(layout: Layout) -> int:
 def _check_text(path: Location, column: str, texts: Texts) -> None:
     """UTF-8, each text by itself: all of them one behind the other are, and none begins inside a character."""
     padded = np.ascontiguousarray(texts.padded)
+    if int(padded.max(initial=0)) < 0x80:
+        return  # ASCII: a million keys take no time
     try:
         str(padded.data, "utf-8")
     except UnicodeDecodeError as error:
