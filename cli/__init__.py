@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 
-from neurodata.errors import NeurodataError, RecipeError, UnknownNameError
+from neurodata.errors import NeurodataError, RecipeError, StorageWarning, UnknownNameError
 
 
 def main() -> None:
     """Run the command; exit code 0 done, 1 failed, 2 wrongly asked, 130 interrupted."""
     # A scheduler's polite end is an interruption like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    warnings.formatwarning = _warning
     try:
         from .app import app
 
@@ -28,6 +30,18 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # The reader of a pipe has gone; Python would complain at exit.
         sys.exit(1)
+
+
+_PYTHONS_WARNING = warnings.formatwarning
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Warnings of this library without the line of code that gave them; the others as Python shows them."""
+    if issubclass(category, StorageWarning):
+        return f"neurodata: {message}\n"
+    return _PYTHONS_WARNING(message, category, filename, lineno, line)
 
 
 def _fail(reason: object, code: int) -> None:

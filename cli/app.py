@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -45,5 +47,11 @@ def _root(
     pass
 
 
+def _unwrapped(command: Callable[..., None]) -> str:
+    """A command's docstring with a line for each paragraph: the terminal wraps them, and would keep other breaks."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+
+
 for command in (datasets, formats, info, fetch, prepare, verify, view, train, bench, convert, cache):
-    app.command(no_args_is_help=command not in (datasets, formats, cache))(command)
+    app.command(help=_unwrapped(command), no_args_is_help=command not in (datasets, formats, cache))(command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .console import human_bytes, note, print_json, results
+from .console import human_bytes, note, print_json
 from .options import CacheOption, JsonOption
 
 
@@ -11,8 +11,6 @@ def cache(cache: CacheOption = None, json: JsonOption = False) -> None:
 
     Examples: neurodata cache, neurodata cache --cache /shared/neurodata --json
     """
-    from rich.table import Table
-
     from neurodata.pipeline import list_cache
     from neurodata.storage import cache_root
 
@@ -26,9 +24,10 @@ def cache(cache: CacheOption = None, json: JsonOption = False) -> None:
         print_json({"root": str(root), "entries": listed})
         return
     note(f"{root}")
-    table = Table(box=None, header_style="bold")
-    for column in ("kind", "name", "size", "state"):
-        table.add_column(column, no_wrap=True)
+    if not entries:
+        print("nothing yet: try `neurodata prepare dvs-gesture --T 16 --twin`")
+        return
+    width = max(len(entry.name) for entry in entries)
     for entry in entries:
-        table.add_row(entry.kind, entry.name, human_bytes(entry.size_bytes), entry.state)
-    results.print(table if entries else "nothing yet: try `neurodata prepare dvs-gesture --T 16 --twin`", crop=False)
+        line = f"{entry.kind:<9}  {entry.name:<{width}}  {human_bytes(entry.size_bytes):>8}  {entry.state}"
+        print(line.rstrip())

@@ -9,7 +9,7 @@ import typer
 
 from .console import print_json
 from .describe import describe_file
-from .options import FormatOption, ItemOption, JsonOption, SensorOption, parse_sensor
+from .options import FormatOption, ItemOption, JsonOption, LabelsOption, SensorOption, dataset_of, parse_sensor
 from .prepare import store_facts
 from .steps import step_facts, step_kind
 
@@ -22,6 +22,7 @@ def info(
     target: Annotated[
         str, typer.Argument(help="A dataset, folder:DIR, a file (sound, clip ...), a store (or its URL), or a step.")
     ],
+    labels: LabelsOption = None,
     format: FormatOption = None,
     sensor: SensorOption = None,
     item: ItemOption = None,
@@ -38,7 +39,7 @@ def info(
 
     neurodata info DvsGesture/user01_led.aedat
 
-    neurodata info folder:recordings
+    neurodata info folder:recordings --labels labels.csv
 
     neurodata info voxel_grid    # its parameters, and how a recipe says it
 
@@ -47,7 +48,7 @@ def info(
     neurodata info s3://lab/neurodata/dvs-gesture-0123456789ab
     """
     from neurodata import registry
-    from neurodata.datasets import find_dataset, is_dataset
+    from neurodata.datasets import is_dataset
     from neurodata.errors import SourceNotFoundError
     from neurodata.storage import is_file, is_folder, is_url, locate
 
@@ -56,7 +57,7 @@ def info(
     if target in registry.datasets:
         facts = _dataset_facts(target)
     elif is_dataset(target):
-        facts = _folder_facts(find_dataset(target, format=format, sensor=parse_sensor(sensor)))
+        facts = _folder_facts(dataset_of(target, labels, format, sensor))
     elif (kind := step_kind(target)) and not path.exists():
         facts = step_facts(target, kind)
     elif is_url(target) or is_folder(path):
@@ -133,8 +134,10 @@ def _store_facts(path: Location) -> dict[str, Any]:
 def _text(value: Any, indent: str) -> str:
     if value in ({}, [], None):
         return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
-        value = [f"{name}: {inner}" for name, inner in value.items()]
+        value = [f"{name}: {_inner(inner)}" for name, inner in value.items()]
     if isinstance(value, list):
         return ", ".join(map(str, value)) if len(str(value)) < 90 else f"\n{indent}".join(map(str, value))
     if isinstance(value, tuple):
@@ -142,3 +145,14 @@ def _text(value: Any, indent: str) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value).replace("\n", f"\n{indent}")
+
+
+def _inner(value: Any) -> str:
+    """A value inside another, on one line: of mappings "name value", and steps as calls."""
+    if isinstance(value, dict) and "parameters" in value:
+        return f"{value['name']} {value['version']} ({_inner(value['parameters'])})"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_inner(inner)}" for name, inner in value.items())
+    if isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        return "; ".join(map(_inner, value))
+    return str(value)

@@ -139,7 +139,7 @@ LabelsOption = Annotated[
     typer.Option(
         "--labels",
         metavar="FILE.csv",
-        help="Of folder:DIR: path, label and any of start_us, end_us, group, split, item.",
+        help="Of folder:DIR: path, label and any of start_us, end_us, group, split, item, target.NAME.",
         rich_help_panel=SOURCE_PANEL,
     ),
 ]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from neurodata.pipeline import Preview, SourceRequest
     from neurodata.recipe import Recipe
+    from neurodata.steps import ArraySpec
     from neurodata.store import StoreReader
 
 
@@ -148,7 +149,7 @@ def _print_preview(plan: Preview, json: bool) -> None:
         return
     note(f"recipe  {plan.recipe.name} {plan.recipe.recipe_id[:12]}: {', then '.join(map(_call, steps))}")
     note(f"layout  {plan.recipe.layout}")
-    note(f"sample  {plan.array.shape} {plan.array.dtype}, {human_bytes(plan.array.size_bytes)} before compression")
+    note(f"sample  {_sample_line(plan.array)}")
     note(f"files   {plan.files}")
     note("stores  " + ("\n        ".join(map(_store_line, plan.stores)) or "none with this recipe yet"))
 
@@ -174,6 +175,13 @@ def _print_layouts(recipe: Recipe, request: SourceRequest, cache: Path | None, j
 def _store_line(store: StoreReader) -> str:
     kinds = {"published": "the published files", "folder": "files of a folder", "twin": "a twin: only with --twin"}
     return f"{store.path} ({kinds[store.head.source_kind]}{', partial' * store.head.partial})"
+
+
+def _sample_line(array: ArraySpec) -> str:
+    if array.has_variable_steps:
+        shape = ", ".join([array.axes[0], *map(str, array.shape[1:])])
+        return f"({shape}) {array.dtype}, {array.axes[0]} as large as each sample needs"
+    return f"{array.shape} {array.dtype}, {human_bytes(array.size_bytes)} before compression"
 
 
 def _call(step: dict[str, Any]) -> str:

@@ -25,10 +25,38 @@ def step_facts(name: str, kind: str) -> dict[str, Any]:
     return {
         "name": name,
         "kind": kind.removesuffix("s"),
-        "parameters": inspect.getdoc(step),
+        "call": _call(name, step),
+        "parameters": "\n\n".join([inspect.getdoc(step) or "", *_inherited(step)]),
         "in a recipe": "\n".join(examples),
         "source": inspect.getdoc(inspect.getmodule(step)),
     }
+
+
+def _call(name: str, step: Any) -> str:
+    """The parameters and what they are where they are not stated; those without a value have to be."""
+    from dataclasses import MISSING, fields
+
+    values = {
+        field.name: field.default_factory() if field.default_factory is not MISSING else field.default
+        for field in fields(step)
+        if field.init
+    }
+    told = [key if value is MISSING else f"{key}={value!r}" for key, value in values.items()]
+    return f"{name}({', '.join(told)})"
+
+
+def _inherited(step: Any) -> list[str]:
+    """What the bases of a step say of the parameters that they bring, each with its name in front."""
+    import inspect
+
+    heading = "Parameters\n----------\n"
+    parts = []
+    for base in step.__mro__[1:]:
+        _, found, told = inspect.cleandoc(base.__doc__ or "").partition(heading)
+        own, _, _ = told.partition("\n\nRaises\n")
+        if found:
+            parts.append(f"{base.__name__}\n\n{heading}{own}")
+    return parts
 
 
 def _table(header: str, name: str, parameters: dict[str, Any]) -> str:

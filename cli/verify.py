@@ -39,6 +39,7 @@ def verify(
         for problem in found.problems:
             print(problem)
     if not found.ok:
-        note(f"{place}: {len(found.problems)} problems; prepare it again with --force")
+        n_problems = len(found.problems)
+        note(f"{place}: {n_problems} problem{'s' * (n_problems > 1)}; prepare it again with --force")
         raise typer.Exit(1)
     note(f"{place}: {found.n_files} files, {found.n_samples:,} samples, {'every byte' if deep else 'sizes'} right")

@@ -176,7 +176,7 @@ class Recipe:
         name, spec = self._all_steps()[-1][0], self.final_spec()
         if spec.has_variable_steps and self.layout != "events" and (self.layout == "dense" or spec.axes[0] != "time"):
             if spec.axes[0] == "time":
-                what, way_out = "steps as a sample is long", "state T as well, or choose layout sparse or events"
+                what, way_out = "steps as a sample is long", self._room_for_steps(spec)
             else:
                 what, way_out = "rows as a sample has entries", "end the steps with event_frame"
             raise RecipeError(
@@ -194,6 +194,17 @@ class Recipe:
                 f"{LARGEST_ARRAY_BYTES / 1e9:.1f}: fewer time steps, or a smaller sensor"
             )
         return spec
+
+    def _room_for_steps(self, spec: ArraySpec) -> str:
+        """What to do about samples of different lengths that a dense store does not hold."""
+        layouts = ["sparse"] * (spec.dtype.name in SPARSE_DTYPES) + ["events"] * (self.encoding.takes is EventArray)
+        if not layouts:
+            return (
+                f"no layout holds {spec.dtype} samples of different lengths: take an encoding that gives counts or "
+                "spikes, or make events of the samples before it"
+            )
+        state_t = "state T as well, or " if self.encoding.takes is EventArray else ""
+        return f"{state_t}choose layout {' or '.join(layouts)}"
 
     def final_spec(self) -> ArraySpec:
         """What the last step gives, whether or not the layout can hold it."""

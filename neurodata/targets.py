@@ -5,6 +5,7 @@ A sample has at most one class index; everything else that a network is to say o
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ class TargetSpec:
     @classmethod
     def from_json(cls, target: Mapping[str, Any]) -> TargetSpec:
         """The target that `to_json` wrote."""
-        shape, axes = tuple(target["shape"]), tuple(target["axes"])
+        shape, axes = tuple(map(operator.index, target["shape"])), tuple(target["axes"])
         return cls(target["name"], target["kind"], np.dtype(target["dtype"]), shape, axes)
 
     def __str__(self) -> str:
@@ -146,7 +147,7 @@ def parted_by(specs: tuple[TargetSpec, ...], moves: Moves, changes_meaning: bool
         if parted := sorted(spec.tied_to & moves):
             what = " and ".join({SPACE: "pixels", TIME: "time"}[name] for name in parted)
             return f"it moves {what}, and the target {spec} does not move with it"
-        if changes_meaning and spec.kind == "values":
+        if changes_meaning:
             return (
                 f"it can change what a sample means, and the target {spec} does not change with it: say "
                 'labels = "keep" if everything stays what it is'

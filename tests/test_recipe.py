@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import json
 import tomllib
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ from neurodata import registry
 from neurodata.augmentations.flip import Flip
 from neurodata.augmentations.mixup import Mixup
 from neurodata.datasets._folder import RECIPES as FOLDER_RECIPES
+from neurodata.encodings.direct import Direct
 from neurodata.encodings.event_frame import EventFrame
+from neurodata.encodings.sign_frame import SignFrame
 from neurodata.errors import RecipeError, UnknownNameError
+from neurodata.forms import ClipForm
 from neurodata.recipe import Recipe, load_recipe, recipe_names
 from tests.step_examples import names_for_events
 
@@ -259,3 +264,24 @@ def test_every_encoding_is_stated_in_a_recipe_and_its_identity_states_it_again(
     assert recipe.steps == ((name, registry.encodings[name](**parameters)),)
     again = recipe_of(recipe.canonical()["steps"][0]["parameters"])
     assert (again.steps, again.recipe_id) == (recipe.steps, recipe.recipe_id)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        (EventFrame(duration_us=1000), "state T as well, or choose layout sparse or events$"),
+        (SignFrame(duration_us=1000), "state T as well, or choose layout events$"),
+        (
+            Direct(),
+            "no layout holds float32 samples of different lengths: take an encoding that gives counts or spikes",
+        ),
+    ],
+)
+def test_samples_of_different_lengths_are_told_which_layouts_hold_them(encoding: Any, words: str) -> None:
+    recipe = load_recipe("n-mnist")
+    dataset = copy.copy(recipe.dataset)
+    if isinstance(encoding, Direct):
+        dataset.form = ClipForm(width=8, height=8)
+    name = type(encoding).__module__.rpartition(".")[2]
+    with pytest.raises(RecipeError, match=words):
+        replace(recipe, dataset=dataset, steps=((name, encoding),), layout="dense").array()

@@ -68,7 +68,8 @@ def test_targets_are_parted_by_what_moves_that_which_they_are_tied_to(
     assert (parted_by((spec,), frozenset({"space"})) is not None) == by_space
     assert (parted_by((spec,), frozenset({"time"})) is not None) == by_time
     assert parted_by((spec,), frozenset()) is None
-    assert (parted_by((spec,), frozenset(), changes_meaning=True) is not None) == (spec is VALUES)
+    # Numbers along time, such as a steering angle, turn into others as those of a whole sample do.
+    assert "it can change what a sample means" in (parted_by((spec,), frozenset(), changes_meaning=True) or "")
 
 
 def test_a_transform_that_does_not_say_is_taken_to_move_everything_and_an_encoding_nothing() -> None:

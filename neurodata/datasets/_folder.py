@@ -226,6 +226,7 @@ class Folder(Dataset):
             if isinstance(registry.formats[self._formats[row.path]], CollectionFormat):
                 if row.path not in collections:
                     collections[row.path] = self._collection(row.path)
+                self._check_told(row, collections[row.path])
                 rows += _taken_apart(row, collections[row.path])
             elif row.item is not None:
                 raise FormatError(f"{self.labels}: {row.path} holds one recording, but its row names item {row.item}")
@@ -244,6 +245,15 @@ class Folder(Dataset):
                 )
         return rows
 
+    def _check_told(self, row: Row, collection: Collection) -> None:
+        """An array is that of one sample: a row without item, which stands for all of a file, would give it to each."""
+        files = target_files(row.told)
+        if files and row.item is None and len(collection.keys) > 1:
+            raise FormatError(
+                f"{self.labels}: {row.path} holds {len(collection.keys)} samples, and its row tells all of them the "
+                f"target {files[0]}: state a row for each sample, with its number in a column item"
+            )
+
     def _collection(self, path: str) -> Collection:
         assert self.own_folder is not None
         return open_collection(self.own_folder / path, self._formats[path], self.sensor)
@@ -253,7 +263,7 @@ def _detected(path: Path) -> str:
     try:
         return detect(path).name
     except FormatError as error:
-        first_line = str(error).partition("\n")[0].removesuffix(" Tried:")
+        first_line = str(error).partition("\n")[0].removesuffix(". Tried:")
         raise FormatError(
             f"{first_line}; in a folder, --format NAME takes only the files with its extensions, and --labels FILE.csv "
             f"only those that it lists (`neurodata info {path.name}` says what was tried)"

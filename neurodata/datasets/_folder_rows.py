@@ -173,7 +173,7 @@ def _targets(labels: Path, header: list[str]) -> list[TargetColumn]:
     if not needed <= others <= set(COLUMNS) or len(found) != len(header):
         raise FormatError(
             f"{labels}: line 1 is {','.join(header)!r}; expected a header with path and label (or target.NAME), "
-            f"and any of {', '.join(COLUMNS)}"
+            f"and any of {', '.join(name for name in COLUMNS if name not in ('path', 'label'))}"
         )
     names = [column.name for column in targets]
     if len(set(names)) != len(names):

@@ -24,6 +24,7 @@ from neurodata.targets import TARGET_KINDS, TargetKind, TargetSpec, check_target
 
 PREFIX = "target."
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)  # fits int64
+DIGITS = re.compile(r"[+-]?\d+", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 # Prophesee's record of a box, and what it becomes. Times are of the recording's clock, places in pixels.
@@ -32,8 +33,6 @@ BOX_TIMES = ("t", "ts")
 BOX_CONFIDENCE = "class_confidence"
 BOX_COLUMNS = ("t_us", "x", "y", "w", "h", "class_id", "confidence")
 BOX_DTYPE = np.dtype(np.float64)  # float32 holds no microsecond after 17 s
-# Axes of a map of two, three and more axes.
-MAP_AXES = {2: ("y", "x"), 3: ("time", "y", "x")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +131,10 @@ def _number_dtype(where: str, cells: Sequence[str]) -> np.dtype[Any]:
                 f"{where}: {cell!r} is neither a number that float32 holds nor the path of an .npy file, as all cells "
                 "of a target are"
             )
+        if DIGITS.fullmatch(cell) and not WHOLE.fullmatch(cell):
+            raise FormatError(
+                f"{where}: {cell} has more than the 18 digits of a whole number; write it as a real, {cell}.0"
+            )
     return np.dtype(np.int64 if all(WHOLE.fullmatch(cell) for cell in cells) else np.float32)
 
 
@@ -165,10 +168,10 @@ def _kind_of_file(where: str, column: TargetColumn, cell: str, array: NpyArray) 
 
 
 def _axes(kind: TargetKind, n: int) -> tuple[str, ...]:
-    if kind == "map" and n in MAP_AXES:
-        return MAP_AXES[n]
-    first = {"boxes": ("box", "field"), "series": ("time",), "map": (), "values": ()}[kind][:n]
-    return first + tuple(f"axis_{k}" for k in range(len(first), n))
+    """Names of n axes. The first of a map that has more than rows and columns is taken for time: it may be that."""
+    first = {"boxes": ("box", "field"), "series": ("time",), "map": ("time",) * (n > 2), "values": ()}[kind][:n]
+    last = ("y", "x") if kind == "map" and n > 1 else ()
+    return (*first, *(f"axis_{k}" for k in range(len(first), n - len(last))), *last)
 
 
 def _box_time(records: np.dtype[Any]) -> str | None:

@@ -71,12 +71,13 @@ class Batch:
 
 
 def _moved(value: Any, device: str | torch.device, non_blocking: bool) -> Any:
-    """A tensor on a device, or all of a list or mapping."""
+    """A tensor on a device, or all of a list, tuple or mapping; what a transform made of anything else stays."""
     if isinstance(value, Mapping):
         return {name: _moved(inner, device, non_blocking) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_moved(inner, device, non_blocking) for inner in value]
-    return value.to(device, non_blocking=non_blocking)
+    if isinstance(value, list | tuple):
+        moved = [_moved(inner, device, non_blocking) for inner in value]
+        return moved if isinstance(value, list) else tuple(moved)
+    return value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value
 
 
 def collate(
@@ -96,7 +97,8 @@ def collate(
     named = targets if isinstance(targets, dict) else {}  # a transform may have made one tensor of them
     series = {name: rows for name, rows in (target_lengths or {}).items() if name in named}
     if named and not batch_first:
-        targets = {name: _time_first(value) if name in series else value for name, value in named.items()}
+        series_of = {name: value for name, value in named.items() if name in series and isinstance(value, Tensor)}
+        targets = {**named, **{name: _time_first(value) for name, value in series_of.items()}}
     return Batch(
         frames=frames if batch_first else _time_first(frames),
         targets=targets,
@@ -109,7 +111,7 @@ def collate(
     )
 
 
-def _time_first(tensor: Any) -> Any:
+def _time_first(tensor: Tensor) -> Tensor:
     """[T, B, …] of [B, T, …]."""
     return tensor.transpose(0, 1).contiguous()
 

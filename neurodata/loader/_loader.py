@@ -265,6 +265,11 @@ class Loader:
         if self.batch_transform is not None:
             frames = frames.clone()  # its memory may be the caller's
         device = frames.device if self.device is None else self.device
+        if not isinstance(targets, dict | Tensor):
+            raise LoaderError(
+                f"batch_transform gave targets as a {type(targets).__name__}, and augmentations follow: they take a "
+                "tensor of classes, or a dictionary like that of a batch"
+            )
         if not isinstance(targets, dict):
             return self.augmenter.apply(frames.to(device), targets.to(device), keys, self.seed, epoch)
         # Those that move or mix other targets were refused: only classes can change.

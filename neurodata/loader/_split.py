@@ -65,7 +65,8 @@ class Origin:
 class Row:
     """What the sample table says of a sample: a `Sample` without its frames.
 
-    `target` is its class in the split, `group` its speaker, subject or user; `meta` has `n_events` and `duration_us`.
+    `target` is its class in the split, `group` its speaker, subject or user; `meta` has `n_events`,
+    `duration_us`, and `start_us`: the time of its first event on the recording's clock, from which targets may count.
     """
 
     key: str
@@ -196,7 +197,7 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, Any]]):
         """What is known of sample i without reading its frames."""
         position = self._position(i)
         index, table = int(self.indices[position]), self.store.table
-        meta = {"n_events": int(table.n_events[index]), "duration_us": int(table.duration_us[index])}
+        meta = {name: int(getattr(table, name)[index]) for name in ("n_events", "duration_us", "start_us")}
         return Row(self.keys[position], int(self.labels[position]), self.groups[position], meta)
 
     def select(self, which: Callable[[Row], bool] | Sequence[int] | NDArray[Any]) -> Split:

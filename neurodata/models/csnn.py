@@ -115,7 +115,10 @@ def build(shape: tuple[int, ...], n_classes: int, *, seed: int | None = None, **
         When a parameter does not exist or is out of range.
     """
     if len(shape) != 4 or min(shape) < 1 or n_classes < 2:
-        raise RecipeError(f"csnn: shape {shape} and {n_classes} classes; expected (T, C, H, W) and at least 2")
+        raise RecipeError(
+            f"csnn: shape {shape} and {n_classes} classes; expected (T, C, H, W) and at least 2; for other frames and "
+            "targets train a network of your own on Split.loader()"
+        )
     known = [field.name for field in fields(Parameters)]
     unknown = [name for name in parameters if name not in known]
     if unknown:

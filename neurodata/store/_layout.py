@@ -9,6 +9,7 @@ layout; targets besides the class are columns with places of their own. The form
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from neurodata.errors import StoreError
 from neurodata.recipe import SPARSE_DTYPES, Compression
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import STORABLE, ArraySpec
+from neurodata.steps import LARGEST_ARRAY_BYTES, STORABLE, ArraySpec
 from neurodata.store._sparse_code import encode
 from neurodata.targets import TargetSpec, check_targets
 
@@ -326,7 +327,7 @@ def layout_from_json(layout: Mapping[str, Any]) -> Layout:
     """The layout that `to_json` wrote."""
     kind, compression = layout["kind"], layout["compression"]
     files: dict[str, Any] = {
-        "samples_per_shard": layout["samples_per_shard"],
+        "samples_per_shard": operator.index(layout["samples_per_shard"]),
         "compression": compression["name"],
         "level": compression.get("level", 1),
         "targets": tuple(map(TargetSpec.from_json, layout.get("targets", ()))),
@@ -335,9 +336,8 @@ def layout_from_json(layout: Mapping[str, Any]) -> Layout:
         return EventsLayout(Sensor(**layout["sensor"]), **files)
     if kind not in (DenseLayout.kind, SparseLayout.kind):
         raise StoreError(f"layout {kind!r}: this release reads dense, sparse and events")
-    array = ArraySpec(
-        tuple(layout["shape"]), np.dtype(layout["dtype"]), tuple(layout["axes"]), 0 in layout["shape"][:1]
-    )
+    shape = tuple(map(operator.index, layout["shape"]))
+    array = ArraySpec(shape, np.dtype(layout["dtype"]), tuple(layout["axes"]), 0 in shape[:1])
     return DenseLayout(array, **files) if kind == DenseLayout.kind else SparseLayout(array, **files)
 
 
@@ -375,6 +375,8 @@ def _check_array(array: ArraySpec, dtypes: tuple[str, ...]) -> None:
         raise StoreError(f"array of type {array.dtype}: this layout holds {', '.join(dtypes)}")
     if any(size < 1 for size in array.shape[array.has_variable_steps :]):
         raise StoreError(f"array of shape {array.shape}: every axis of a stored array has at least length 1")
+    if math.prod(array.shape[array.has_variable_steps :]) * array.dtype.itemsize > LARGEST_ARRAY_BYTES:
+        raise StoreError(f"array of shape {array.shape}: a stored array has at most {LARGEST_ARRAY_BYTES} bytes")
     names = set(array.axes) - {"", "sample"}
     if not len(names) == len(array.axes) == len(array.shape):
         raise StoreError(

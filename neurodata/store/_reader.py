@@ -18,6 +18,7 @@ from neurodata.errors import NeurodataError, StorageError, StoreError, UnknownNa
 from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec
 from neurodata.storage import Fetched, Location, RemotePath, locate, read_bytes, stage_folder
+from neurodata.store._check_table import check_table
 from neurodata.store._fetch import fetch_samples
 from neurodata.store._layout import MANIFEST, ZARR, DenseLayout, EventsLayout, Layout, SparseLayout
 from neurodata.store._manifest import read_manifest
@@ -96,10 +97,11 @@ class StoreReader:
         self.verify = verify
         self.manifest = read_manifest(self.path)
         try:
-            self.head = StoreHead.from_json(self.manifest)
+            self.head = self._read_head()
             self.counts = Counts(**self.manifest["counts"])
             self.table = self._read_table(self.manifest["n_samples"])
             self.schemes = {name: self._read_scheme(name, entry) for name, entry in self.manifest["schemes"].items()}
+            check_table(self.path, self.head, self.table, self.manifest["n_shards"], self.schemes)
             cache = stage_folder(stage, stage_limit)
             self._spans = spans_of(self.table, self.head.layout)
             self._shards = Shards(self.path, self.head.layout, self.manifest, self.table, self._spans, verify, cache)
@@ -236,7 +238,7 @@ class StoreReader:
         indices
             Rows of the sample table, int64 [n], in any order.
         names
-            What will be read of a store of events, "t" or "address"; everything by default.
+            What will be read of the events of a store of events, "t" or "address"; both by default. Targets always are.
         cancelled
             Asked before requests are made; when it is true, nothing more is fetched.
 
@@ -251,7 +253,9 @@ class StoreReader:
             return Fetched()
         for index in indices.tolist():
             self._check_index(index)
-        numbers = range(len(self._columns)) if names is None else [_ITEMS.index(name) for name in names]
+        numbers = list(range(len(self._columns)))
+        if names is not None:
+            numbers = [*map(_ITEMS.index, names), *numbers[len(self.head.layout.columns) :]]
         return fetch_samples(self._shards, self._open, indices, numbers, cancelled)
 
     def read_target(self, index: int, name: str) -> NDArray[Any]:
@@ -289,10 +293,12 @@ class StoreReader:
         span = self._spans[number]
         start, stop = int(span.start[index]), int(span.stop[index])
         first, n_chunks = chunks_of(start, stop, column)
-        chunks = self._scratch_bytes(n_chunks * column.chunk_bytes) if out is None else out
         try:
-            if n_chunks:
-                self._open(int(self.table.shard[index]), number).read_into(first, chunks)
+            # Before there is memory for them: a file that opens has an index of as many chunks as the table says.
+            file = self._open(int(self.table.shard[index]), number) if n_chunks else None
+            chunks = self._scratch_bytes(n_chunks * column.chunk_bytes) if out is None else out
+            if file is not None:
+                file.read_into(first, chunks)
         except DamageError as damage:
             raise StoreError(
                 f"sample {self.table.keys[index]!r}: {damage}; `neurodata verify {self.path}` lists all damage, "
@@ -355,6 +361,14 @@ class StoreReader:
 
     def __reduce__(self) -> tuple[Callable[..., StoreReader], tuple[Location]]:
         return partial(type(self), **self._options), (self.path,)
+
+    def _read_head(self) -> StoreHead:
+        try:
+            return StoreHead.from_json(self.manifest)
+        except NeurodataError as error:
+            raise StoreError(
+                f"{self.path / MANIFEST}: {error}; damaged, or of a writer that does not follow the format"
+            ) from error
 
     def _read_table(self, n_samples: int) -> SampleTable:
         numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}

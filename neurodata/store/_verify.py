@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import NeurodataError
+from neurodata.errors import MissingExtraError, NeurodataError
 from neurodata.progress import Progress, silent
 from neurodata.storage import Location, locate, read_bytes
 from neurodata.store._layout import MANIFEST, Column
@@ -60,10 +60,14 @@ def verify(path: str | Location, deep: bool = False, progress: Progress = silent
     ------
     StorageError
         When the files behind a URL cannot be listed.
+    MissingExtraError
+        When a library that reads the URL is not installed.
     """
     path = locate(path)
     try:
         manifest = read_manifest(path)
+    except MissingExtraError:
+        raise
     except NeurodataError as error:
         return Verification((str(error),), 0, 0)
     files: dict[str, Json] = manifest["files"]

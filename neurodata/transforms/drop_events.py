@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray
-from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_choice
+from neurodata.steps import MOVES_NOTHING, MOVES_TIME, EventTransform, Moves, Tally, check_choice
 from neurodata.transforms._amount import Amount, check_amount, drawn
 from neurodata.transforms._keep import kept
 
@@ -53,7 +53,6 @@ class DropEvents(EventTransform):
     method: Method = "any"
     ratio: Amount | None = None
 
-    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {},
         {"method": "random", "ratio": 0.4},
@@ -70,6 +69,11 @@ class DropEvents(EventTransform):
     def stochastic(self) -> bool:
         """Always: at least the place is drawn."""
         return True
+
+    @property
+    def moves(self) -> Moves:  # type: ignore[override]  # of the method
+        """Time, where a stretch of it may go: windows count from the first event that is left to the last."""
+        return MOVES_TIME if self.method in ("any", "time") else MOVES_NOTHING
 
     def apply(self, events: EventArray, rng: np.random.Generator | None, tally: Tally) -> EventArray:
         """The events that are left."""

@@ -341,6 +341,40 @@ def test_info_tells_the_parameters_of_a_step_and_how_a_recipe_says_it() -> None:
         assert found["parameters"]
 
 
+def test_info_tells_defaults_and_the_parameters_that_a_step_inherits() -> None:
+    mixup = json.loads(run("info", "mixup", "--json").stdout)
+    assert mixup["call"] == "mixup(from_epoch=0, until_epoch=None, alpha=1.0, p=1.0, per='batch')"
+    assert "Beta(alpha, alpha)" in mixup["parameters"]
+    assert "from_epoch, until_epoch\n" in mixup["parameters"]
+    assert "Without it, as many as it takes" in json.loads(run("info", "event_frame", "--json").stdout)["parameters"]
+
+
+def test_info_and_bench_take_the_labels_of_a_folder(source: Path, tmp_path: Path) -> None:
+    row = "user01_led.aedat,{},train,{},{}"
+    rows = [row.format(k / 4, 1_000_000 + k * 150_000, 1_100_000 + k * 150_000) for k in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,target.angle,split,start_us,end_us", *rows]) + "\n")
+    words = (f"folder:{source}", "--labels", tmp_path / "labels.csv")
+    assert "angle (values, float32 [])" in run("info", *words).stdout
+    prepared = run("prepare", *words, "--T", "2", "--cache", tmp_path / "cache")
+    assert prepared.returncode == 0, prepared.stderr
+    done = run("bench", *words, "--T", "2", "--cache", tmp_path / "cache", "--threads", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    text = run("info", prepared.stdout.strip()).stdout
+    assert "schemes         folder: train 4, validation 0, test 0" in text
+    assert "event_frame 1 (T 2, dtype uint16, overflow error, split_by count)" in text
+    assert "partial         no" in text
+
+
+def test_a_dry_run_says_when_samples_differ_in_length() -> None:
+    words = ("prepare", "n-mnist", "--twin", "--encoding", "event_frame", "--set", "event_frame.duration_us=20000")
+    assert "(time, 2, 34, 34) uint16, time as large as each sample needs" in run(*words, "--dry-run").stderr
+
+
+def test_the_sizes_of_a_cache_are_told_in_full_on_a_narrow_terminal(cache: Path) -> None:
+    lines = run("cache", "--cache", cache, COLUMNS="20").stdout.splitlines()
+    assert any(line.startswith("stores") and line.endswith("B  finished") for line in lines)
+
+
 def test_layouts_are_measured_and_one_is_recommended(source: Path, cache: Path) -> None:
     words = ("prepare", "dvs-gesture", "--T", "4", "--source", source, "--cache", cache, "--layout", "auto")
     found = json.loads(run(*words, "--dry-run", "--json").stdout)
@@ -349,6 +383,14 @@ def test_layouts_are_measured_and_one_is_recommended(source: Path, cache: Path) 
     refused = run(*words)
     assert refused.returncode == 2
     assert "add --dry-run" in refused.stderr
+
+
+def test_a_stage_that_is_too_small_is_a_warning_of_one_line(store: Path, tmp_path: Path) -> None:
+    done = run("bench", store, "--threads", "1", "--stage", tmp_path, "--stage-limit", "10")
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stderr.splitlines() if "said once" in line]
+    assert line.startswith("neurodata: ")
+    assert "StorageWarning" not in done.stderr
 
 
 def test_loading_is_measured(store: Path) -> None:

@@ -258,7 +258,8 @@ def test_an_interval_outside_the_recording_is_refused(mine: Path, tmp_path: Path
         neurodata.prepare(f"folder:{mine}", T=2, labels=labels)
 
 
-def test_a_file_of_many_samples_is_taken_apart(tmp_path: Path) -> None:
+def write_spikes(path: Path) -> None:
+    """A file of four samples."""
     trains = [
         EventArray(
             np.arange(5) * 1000, np.full(5, k, np.uint16), np.zeros(5, np.uint16), np.ones(5, bool), Sensor(700, 1, 1)
@@ -266,7 +267,11 @@ def test_a_file_of_many_samples_is_taken_apart(tmp_path: Path) -> None:
         for k in range(4)
     ]
     entries = [neurodata.Entry(train, k % 2, f"speaker{k}") for k, train in enumerate(trains)]
-    neurodata.write(entries, tmp_path / "mine" / "spikes.h5", format="shd_h5")
+    neurodata.write(entries, path, format="shd_h5")
+
+
+def test_a_file_of_many_samples_is_taken_apart(tmp_path: Path) -> None:
+    write_spikes(tmp_path / "mine" / "spikes.h5")
     store = neurodata.prepare(f"folder:{tmp_path / 'mine'}", T=2)
     assert store.head.classes == ("0", "1")
     assert sorted(zip(store.table.keys, store.table.targets.tolist(), store.table.groups, strict=True)) == [
@@ -322,3 +327,22 @@ def test_a_folder_of_another_kind_is_prepared_by_the_recipe_of_its_kind(
         mine.write_text(f'dataset = "{name}"\n[[steps]]\nname = "{load_recipe(dataset).steps[-1][0]}"\n')
         if recipe != "folder-sound":  # which needs a spectrogram before its encoding
             assert load_recipe(dataset, mine).dataset is dataset
+
+
+def test_an_array_is_the_target_of_one_sample_of_a_file_of_many(tmp_path: Path) -> None:
+    write_spikes(tmp_path / "mine" / "spikes.h5")
+    for k in range(4):
+        np.save(tmp_path / "mine" / f"t{k}.npy", np.arange(k))
+    name = f"folder:{tmp_path / 'mine'}"
+    for_all = labels_file(tmp_path, "path,target.words:series\nspikes.h5,t3.npy\n")
+    with pytest.raises(FormatError, match=r"spikes\.h5 holds 4 samples, and its row tells all of them the target t3"):
+        find_dataset(name, labels=for_all)
+    rows = "".join(f"spikes.h5,{k},t{k}.npy,{10 * k}\n" for k in (2, 0, 3))
+    labels = labels_file(tmp_path, f"path,item,target.words:series,target.age\n{rows}")
+    store = neurodata.prepare(name, T=2, labels=labels)
+    assert {
+        key: (store.read_target(k, "words").tolist(), int(store.read_target(k, "age")))
+        for k, key in enumerate(store.table.keys)
+    } == {f"spikes.h5#{k}": (list(range(k)), 10 * k) for k in (2, 0, 3)}
+    number = labels_file(tmp_path, "path,target.age\nspikes.h5,30\n")  # as a label is: of all speakers of the file
+    assert len(find_dataset(name, labels=number).samples(tmp_path / "mine")) == 4

@@ -93,11 +93,22 @@ def test_boxes_without_a_confidence_are_certain_and_there_may_be_none(folder: Pa
     assert found["r1.es"].shape == (0, 7)
 
 
-def test_a_map_has_named_axes(folder: Path) -> None:
-    np.save(folder / "a.npy", np.zeros((4, 5, 6), np.float16))
+@pytest.mark.parametrize(
+    ("shape", "axes", "ties"),
+    [
+        ((5, 6), ("y", "x"), {"space"}),
+        ((4, 5, 6), ("time", "y", "x"), {"space", "time"}),
+        ((4, 2, 5, 6), ("time", "axis_1", "y", "x"), {"space", "time"}),
+        ((4, 2, 3, 5, 6), ("time", "axis_1", "axis_2", "y", "x"), {"space", "time"}),
+    ],
+)
+def test_a_map_has_named_axes_and_is_tied_to_those_that_may_be_time(
+    folder: Path, shape: tuple[int, ...], axes: tuple[str, ...], ties: set[str]
+) -> None:
+    np.save(folder / "a.npy", np.zeros(shape, np.float16))
     dataset = dataset_of(folder, "path,target.depth:map", "r0.es,a.npy", "r1.es,a.npy")
-    assert dataset.target_specs[0].axes == ("time", "y", "x")
-    assert dataset.target_specs[0].tied_to == {"space", "time"}
+    assert dataset.target_specs[0].axes == axes
+    assert dataset.target_specs[0].tied_to == ties
 
 
 def test_targets_are_part_of_what_a_store_is_made_of(folder: Path) -> None:
@@ -137,6 +148,12 @@ LYING = saved(np.zeros(3)).replace(b"(3,)", b"(9,)")
         ("target.a", ("1", "x"), {}, r"column target\.a: 'x' is neither a number that float32 holds nor the path"),
         ("target.a", ("1", "nan"), {}, "'nan' is neither a number"),
         ("target.a", ("1", "1e39"), {}, "'1e39' is neither a number that float32 holds"),
+        (
+            "target.a",
+            ("1", "12345678901234567890"),
+            {},
+            "more than the 18 digits of a whole number; write it as a real",
+        ),
         ("target.a", ("1", ""), {}, r"line 3: target\.a is empty; expected a number or an \.npy file"),
         ("target.a", ("a.npy", "1"), {"a.npy": saved(np.zeros(3))}, r"'1' is no \.npy file, others are"),
         ("target.a:boxes", ("1", "2"), {}, r"holds numbers; boxes are paths of \.npy files"),

@@ -17,6 +17,7 @@ from neurodata.errors import StorageError, StoreError
 from neurodata.loader import Split, Store
 from neurodata.storage import _remote as remote
 from neurodata.store import EventsLayout
+from tests.labelled import T, write_labelled
 from tests.loader.stores import write_store
 from tests.loopback import Loopback, fixed, ranged, start_server
 from tests.storage.remotes import FILES, register
@@ -109,6 +110,21 @@ def test_an_epoch_by_shards_takes_far_fewer_requests_than_samples(local: Split, 
     server.asked.clear()
     list(loader)
     assert len(server.asked) <= n_shards * n_columns < N * n_columns / 2
+
+
+@pytest.mark.parametrize("layout", ["sparse", "events"])
+def test_targets_are_fetched_with_the_frames(tmp_path: Path, layout: str) -> None:
+    labels = write_labelled(tmp_path / "mine")
+    arguments: dict[str, Any] = {"labels": labels, "T": T, "cache": tmp_path / "cache", "layout": layout}
+    neurodata.prepare(f"folder:{tmp_path / 'mine'}", workers=1, **arguments)
+    local = neurodata.load(f"folder:{tmp_path / 'mine'}", split="train", **arguments)
+    split = flaky(local)
+    for position in range(len(local)):
+        with split.source.fetch(split.indices[[position]]).in_use():
+            n_asked = len(FILES.asked)
+            for name, found in split[position][1].items():
+                assert torch.equal(torch.as_tensor(found), torch.as_tensor(local[position][1][name]))
+            assert len(FILES.asked) == n_asked
 
 
 def test_items_for_torchs_loader_are_fetched_together(local: Split) -> None:

@@ -39,7 +39,7 @@ def test_sample_has_the_stored_type_and_what_is_known_of_it(train: Split) -> Non
     assert sample.frames.dtype == np.uint16
     assert np.array_equal(sample.frames, frames_of(16))
     assert (sample.key, sample.target, sample.group) == ("rec016", 1, "u1")
-    assert sample.meta == {"n_events": 160, "duration_us": 16000}
+    assert sample.meta == {"n_events": 160, "duration_us": 16000, "start_us": 0}
 
 
 def test_labels_groups_and_keys_are_those_of_the_items(train: Split) -> None:

@@ -19,7 +19,7 @@ from neurodata.loader import Batch, Split
 from neurodata.loader._targets import side_by_side
 from neurodata.steps import STORABLE
 from neurodata.targets import TargetSpec
-from tests.labelled import HEADERS, T, index_of, targets_of, write_labelled
+from tests.labelled import HEADERS, T, index_of, recording, targets_of, write_labelled
 
 FIXED = ("angle", "digits", "flow")
 
@@ -74,6 +74,12 @@ def test_an_item_has_all_targets_by_name(split: Split) -> None:
     sample = split.sample(0)
     assert sample.targets.keys() == expected.keys()
     np.testing.assert_array_equal(sample.targets["place"], expected["place"])
+
+
+def test_a_row_says_where_on_the_recordings_clock_its_frames_begin(split: Split) -> None:
+    starts = [split.row(i).meta["start_us"] for i in range(len(split))]
+    assert starts == [recording(index_of(key)).start_us for key in split.keys]
+    assert any(starts)
 
 
 def test_the_split_says_which_targets_it_has(split: Split) -> None:
@@ -222,6 +228,7 @@ def test_a_dataset_without_classes_has_none_in_its_targets(tmp_path: Path) -> No
         (("speed",), {"augment": [{"name": "temporal_delete", "T": 2}]}, "it moves time, and the target speed"),
         (("place",), {"augment": [{"name": "temporal_delete", "T": 2}]}, "it moves time, and the target place"),
         (("angle",), {"augment": [{"name": "mixup"}]}, r"mixup mixes samples, and the target angle .* is not mixed"),
+        (("speed",), {"augment": [{"name": "flip"}]}, "flip: it can change what a sample means, and the target speed"),
         (("angle",), {"augment": [{"name": "flip"}]}, 'flip: it can change what a sample means.*say labels = "keep"'),
     ],
 )
@@ -265,8 +272,40 @@ def test_a_view_that_would_part_targets_from_samples_is_refused(tmp_path: Path) 
     frames = {"name": "event_frame", "T": 2}
     with pytest.raises(LoaderError, match="view: flip_x does not fit folder-mine: it moves pixels"):
         split.with_view([{"name": "flip_x", "labels": "keep"}, frames])
-    dropped = split.with_view([{"name": "drop_events"}, frames])
+    dropped = split.with_view([{"name": "drop_events", "method": "random"}, frames])
     np.testing.assert_array_equal(dropped[0][1]["flow"], targets_of(index_of(split.keys[0]))["flow"])
+
+
+def test_a_stretch_of_time_that_is_dropped_parts_series_from_frames(tmp_path: Path) -> None:
+    split = prepared(tmp_path, names=("speed",), layout="events")
+    for drop in ({"method": "any"}, {"method": "time"}):
+        with pytest.raises(LoaderError, match="drop_events does not fit folder-mine: it moves time, and the target sp"):
+            split.with_view([{"name": "drop_events", **drop}, {"name": "event_frame", "T": T}])
+    for drop in ({"method": "random"}, {"method": "area"}):
+        split.with_view([{"name": "drop_events", **drop}, {"name": "event_frame", "T": T}])
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_a_batch_transform_may_make_anything_of_targets(split: Split, device: str | None) -> None:
+    def changed(frames: Any, targets: Any, rng: Any) -> Any:
+        return frames, {"hand": targets["hand"].tolist(), "speed": targets["speed"].float(), "words": ("a", "b")}
+
+    batch = next(iter(split.loader(2, batch_first=False, device=device, batch_transform=changed)))
+    targets: Any = batch.targets
+    assert (targets["speed"].shape, targets["words"]) == ((T, 2), ("a", "b"))
+    assert len(targets["hand"]) == 2  # no tensor, and so not turned
+    assert list(batch.target_lengths) == ["hand", "speed"]
+
+    pair = next(iter(split.loader(2, device=device, batch_transform=lambda f, t, rng: (f, (t["angle"], t["speed"])))))
+    assert torch.equal(pair.targets[1], torch.stack([split[i][1]["speed"] for i in range(2)]))  # type: ignore[index]
+
+
+def test_augmentations_need_targets_that_they_know(split: Split) -> None:
+    loader = split.loader(
+        2, augment=[{"name": "cutout"}], seed=0, batch_transform=lambda frames, targets, rng: (frames, (1, 2))
+    )
+    with pytest.raises(LoaderError, match="batch_transform gave targets as a tuple, and augmentations follow"):
+        next(iter(loader))
 
 
 @pytest.mark.parametrize("raster", [False, True])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurodata.errors import MissingExtraError
 from neurodata.store import StoreReader, verify
 from tests.store.stores import build, contents, frames_of, layout_of
 
@@ -30,6 +31,17 @@ def test_a_whole_store_has_no_problems(whole: Path, deep: bool) -> None:
     found = verify(whole, deep=deep)
     assert (found.problems, found.ok, found.n_samples) == ((), True, N)
     assert found.n_files == len(contents(whole))
+
+
+def test_a_store_that_cannot_be_opened_for_want_of_a_library_is_not_called_damaged(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object) -> None:
+        raise MissingExtraError("no library for URLs")
+
+    monkeypatch.setattr("neurodata.store._verify.read_manifest", refuse)
+    with pytest.raises(MissingExtraError, match="no library for URLs"):
+        verify(whole)
 
 
 def test_progress_reaches_its_totals(whole: Path) -> None:
