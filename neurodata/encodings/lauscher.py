@@ -77,7 +77,8 @@ class Lauscher(SignalTransform):
     RecipeError
         When a parameter is out of range, or the sound has more than one channel or a rate a thousand times another.
     EncodingError
-        When called: a sample is not a number, the sound is hours long, or the channels' responses fill memory.
+        When called: a sample is not a number, or the sound (45 minutes with the defaults) or the channels'
+        responses would take more than 4 GiB.
     MissingExtraError
         When called and SciPy is not installed.
     """
