@@ -175,10 +175,14 @@ class Recipe:
         """
         name, spec = self._all_steps()[-1][0], self.final_spec()
         if spec.has_variable_steps and self.layout != "events" and (self.layout == "dense" or spec.axes[0] != "time"):
-            if spec.axes[0] == "time":
+            if spec.axes[0] != "time":
+                what, way_out = "rows as a sample has entries", "end the steps with event_frame"
+            elif issubclass(EventArray, self._all_steps()[-1][1].takes):
                 what, way_out = "steps as a sample is long", "state T as well, or choose layout sparse or events"
             else:
-                what, way_out = "rows as a sample has entries", "end the steps with event_frame"
+                what = "steps as a sample is long"
+                way_out = "state fit_length before it where that is sound, or clip_frames in its place for video"
+                way_out += ", or choose layout sparse" if spec.dtype.name in SPARSE_DTYPES else ""
             raise RecipeError(
                 f"{self.name}: {name} gives as many {what}, and a {self.layout} store holds samples of one shape: "
                 f"{way_out}"

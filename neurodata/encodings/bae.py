@@ -129,7 +129,7 @@ class Bae(SignalTransform):
 
     def form_after(self, form: Form) -> Sensor:
         """n_neurons x 1 x 1."""
-        found = require_channels("bae", form, 1, "state a step before it that takes one of them")
+        found = require_channels("bae", form, 1, "state mono before it")
         require_bank("bae", found.rate_hz, self.n_filters, self.f_min_hz, self.f_max_hz, found.rate_hz / 2)
         self._frame_and_hop(found.rate_hz)
         return Sensor(self.n_neurons, 1, 1)

@@ -118,7 +118,7 @@ class Lauscher(SignalTransform):
 
     def form_after(self, form: Form) -> Sensor:
         """n_channels x 1 x 1."""
-        found = require_channels("lauscher", form, 1, "state a step before it that takes one of them")
+        found = require_channels("lauscher", form, 1, "state mono before it")
         if not 1 / FURTHEST <= found.rate_hz / self.rate_hz <= FURTHEST:
             raise RecipeError(
                 f"lauscher: {form}; expected a rate from {self.rate_hz / FURTHEST:g} to {self.rate_hz * FURTHEST:g} "

@@ -29,8 +29,8 @@ class Population(StaticEncoding):
 
     The fields of a channel stand side by side, by their centres. A field is active by exp(-(x - centre)^2 / (2
     sigma^2)); every value from 0 to 1 excites one to exp(-beta^2 / 8) at least (0.75 with a beta of 1.5). `decode`
-    gives the mean of the centres by activity: with "latency" and T from 8 on within 1 / (n_fields - 2), the
-    distance of two centres.
+    gives the mean of the centres by activity: with "latency", T from 8 and beta from 0.75 on within 1 / (n_fields - 2),
+    the distance of two centres; wider fields than that are all active, and their mean is drawn to the middle.
 
     Parameters
     ----------

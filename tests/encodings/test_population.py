@@ -40,9 +40,17 @@ def test_every_value_fires_some_neuron_and_each_once_at_most(
     assert (spikes.sum(axis=1) <= 1).all()
 
 
-@given(st.integers(3, 30), st.integers(8, 40), st.lists(st.floats(0, 1, width=32), min_size=1))
-def test_latencies_tell_the_value_within_the_distance_of_two_centres(n: int, T: int, values: list[float]) -> None:
-    step = Population(T, n)
+@given(
+    st.integers(3, 30),
+    st.integers(8, 40),
+    st.floats(0.75, 3),
+    st.sampled_from([0.0, 0.1, 0.3]),
+    st.lists(st.floats(0, 1, width=32), min_size=1),
+)
+def test_latencies_tell_the_value_within_the_distance_of_two_centres(
+    n: int, T: int, beta: float, silent_below: float, values: list[float]
+) -> None:
+    step = Population(T, n, beta, silent_below=silent_below)
     decoded = step.decode(encoded(step, values))
     assert decoded.shape == (len(values), 1)
     assert (np.abs(decoded[:, 0] - np.array(values, np.float32)) <= 1 / (n - 2)).all()
