@@ -95,3 +95,8 @@ def test_parameters_out_of_range_are_refused(parameters: dict) -> None:
 def test_a_value_outside_the_range_of_the_fields_is_refused() -> None:
     with pytest.raises(EncodingError, match="population: values reach from 0 to 7"):
         encoded(Population(4), [0, 7])
+
+
+def test_more_activities_than_memory_holds_are_refused_before_they_are_worked_out() -> None:
+    with pytest.raises(EncodingError, match=r"population: 1048576 values in 4096 fields take .*: fewer n_fields"):
+        Population(T=1, n_fields=4096)(Image(np.zeros((1024, 1024, 1), np.float32)))
