@@ -55,7 +55,8 @@ class Lauscher(SignalTransform):
     n_channels
         Places along the membrane, each with its hair cell and its bushy cell.
     level
-        Root mean square of the sound that the cochlea hears; silence stays silent.
+        Root mean square of the sound that the cochlea hears. Silence stays silence, in which cells fire as they do at
+        rest.
     fade_us
         Length of fading in, and of fading out, at most half of the sound; None: half of the sound.
     rate_hz
