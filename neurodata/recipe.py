@@ -175,10 +175,10 @@ class Recipe:
         """
         name, spec = self._all_steps()[-1][0], self.final_spec()
         if spec.has_variable_steps and self.layout != "events" and (self.layout == "dense" or spec.axes[0] != "time"):
-            if spec.axes[0] == "time":
-                what, way_out = "steps as a sample is long", self._room_for_steps(spec)
-            else:
+            if spec.axes[0] != "time":
                 what, way_out = "rows as a sample has entries", "end the steps with event_frame"
+            else:
+                what, way_out = "steps as a sample is long", self._room_for_steps(spec)
             raise RecipeError(
                 f"{self.name}: {name} gives as many {what}, and a {self.layout} store holds samples of one shape: "
                 f"{way_out}"
@@ -197,14 +197,13 @@ class Recipe:
 
     def _room_for_steps(self, spec: ArraySpec) -> str:
         """What to do about samples of different lengths that a dense store does not hold."""
-        layouts = ["sparse"] * (spec.dtype.name in SPARSE_DTYPES) + ["events"] * (self.encoding.takes is EventArray)
-        if not layouts:
-            return (
-                f"no layout holds {spec.dtype} samples of different lengths: take an encoding that gives counts or "
-                "spikes, or make events of the samples before it"
-            )
-        state_t = "state T as well, or " if self.encoding.takes is EventArray else ""
-        return f"{state_t}choose layout {' or '.join(layouts)}"
+        takes_events = issubclass(EventArray, self.encoding.takes)
+        if takes_events:
+            one_length = "state T as well"
+        else:
+            one_length = "state fit_length before it where that is sound, or clip_frames in its place for video"
+        layouts = ["sparse"] * (spec.dtype.name in SPARSE_DTYPES) + ["events"] * takes_events
+        return one_length + (f", or choose layout {' or '.join(layouts)}" if layouts else "")
 
     def final_spec(self) -> ArraySpec:
         """What the last step gives, whether or not the layout can hold it."""

@@ -23,6 +23,8 @@ from neurodata.signals import EventArray
 # Conservation is checked with it: of events, points and spikes (`signals.n_counted`), and of what steps add to them.
 Tally = Counter[str]
 ADDED = "added: "
+# Reasons that begin so count what was put right, and is neither lost nor more: {"noted: clipped values": 7}.
+NOTED = "noted: "
 # An array beyond this, of one sample, comes of a slip of a parameter or a jump of a clock; so do more time steps.
 LARGEST_ARRAY_BYTES = 2**32
 MOST_STEPS = 2**24

@@ -273,7 +273,7 @@ def test_every_encoding_is_stated_in_a_recipe_and_its_identity_states_it_again(
         (SignFrame(duration_us=1000), "state T as well, or choose layout events$"),
         (
             Direct(),
-            "no layout holds float32 samples of different lengths: take an encoding that gives counts or spikes",
+            "state fit_length before it where that is sound, or clip_frames in its place for video$",
         ),
     ],
 )

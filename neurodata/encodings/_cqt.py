@@ -23,6 +23,8 @@ Wave = NDArray[np.float64]
 # Samples that are filtered at a time: so many times the longest wavelet, which stays in the processor's cache.
 BLOCK_OF_WAVELETS = 8
 MOST_TAPS = 2**24  # of all filters together: 128 MB
+# Of a sound while it goes through the bank, one filter at a time: 60, or up to twice as many where it is short.
+BYTES_A_SAMPLE = 128
 
 
 def bins_per_octave(n_filters: int, f_min_hz: float, f_max_hz: float) -> float:

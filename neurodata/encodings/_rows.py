@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.encodings._static import require_numbers
+from neurodata.encodings._threshold_code import normalised
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.forms import Sensor, SeriesForm
 from neurodata.signals import Series
 
 MOST_NEURONS = 65536
+Normalise = Literal["channel", "none"]
 
 
 def neurons_of(step: str, form: SeriesForm, per_channel: int, parameter: str) -> Sensor:
@@ -22,7 +28,20 @@ def neurons_of(step: str, form: SeriesForm, per_channel: int, parameter: str) ->
     return Sensor(n_neurons, 1, 1)
 
 
-def check_rows(step: str, signal: Series) -> None:
-    """EncodingError when a value is not a number."""
-    if not np.isfinite(signal.values).all():
-        raise EncodingError(f"{step}: a value of the series is not a number (NaN or infinite)")
+def rows_of(step: str, signal: Series, normalise: Normalise) -> NDArray[np.float64]:
+    """Its values from 0 to 1, [n, channels]: each channel's range brought there, or as they are.
+
+    Raises
+    ------
+    EncodingError
+        When a value is not a number, or taken as it is not from 0 to 1.
+    """
+    values = signal.values
+    require_numbers(step, values)
+    if normalise == "channel":
+        return normalised(values)
+    if values.size and not 0 <= values.min() <= values.max() <= 1:
+        raise EncodingError(
+            f'{step}: values reach from {values.min():g} to {values.max():g}; expected 0 to 1, or normalise = "channel"'
+        )
+    return values.astype(np.float64)

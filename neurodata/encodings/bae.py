@@ -6,12 +6,16 @@ encoding and decoding algorithm for spiking neural networks", Frontiers in Neuro
 forward masking that decays exponentially, and the threshold code of 31 neurons a band, 620 in all as in Spike-TIDIGITS.
 Its text and code were not at hand. From third parties' rewrites: 20 filters from 200 to 8000 Hz, frames of 32 ms every
 16 ms. From memory of it, unverified: the decay of 0.4. From MPEG-1: the masking and 96 dB for full scale. Decided here:
-what `_cqt`, `_masking` and `_threshold_code` say is, and that a crossing is masked when its band's nearest frame is.
+what `_cqt`, `_masking` and `_threshold_code` say is, that a crossing is masked when its band's nearest frame is, and
+that it is the energy that decays: by 0.4 a frame it falls 50 dB in the 200 ms that forward masking is said to last.
+Notes on the paper have it of log energies, whose zero depends on the unit of the samples; of levels in dB SPL
+(decay_of = "level") 0.4 masks nothing, as speech does not lose 60 % of its level from a frame to the next, half of
+which is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -19,8 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.encodings import _threshold_code
-from neurodata.encodings._cqt import Wave, centre_frequencies, each_filtered, energies, n_frames, require_bank
-from neurodata.encodings._masking import forward_db, simultaneous_db
+from neurodata.encodings._cqt import (
+    BYTES_A_SAMPLE,
+    Wave,
+    centre_frequencies,
+    each_filtered,
+    energies,
+    n_frames,
+    require_bank,
+)
+from neurodata.encodings._masking import DecayOf, forward_db, simultaneous_db
 from neurodata.encodings._sound import finite_samples, require_channels
 from neurodata.encodings._threshold_code import at_rows, crossings, neurons_per_channel, normalised, peaks
 from neurodata.encodings.cochlea_cqt import wavelets
@@ -30,7 +42,6 @@ from neurodata.signals import EventArray, Waveform
 from neurodata.steps import Kinds, SignalTransform, Tally, check_choice, check_memory, check_range, check_whole
 
 Masking = Literal["both", "simultaneous", "temporal", "none"]
-BYTES_A_SAMPLE = 128  # while one band is worked out
 BYTES_A_LEVEL = 256  # of one band in one frame
 
 
@@ -61,15 +72,15 @@ class Bae(SignalTransform):
         Level of a sine from -1 to 1, dB SPL; lower than 0 dB counts as 0.
     tonal_db
         A band that lies so much above its neighbours masks as a tone does, and not as noise.
-    decay
-        Of temporal masking, from frame to frame: of the level in dB.
+    decay, decay_of
+        Of temporal masking, from frame to frame: of the "energy", or of its "level" in dB SPL.
 
     Raises
     ------
     RecipeError
         When a parameter is out of range, the sound has more than one channel, or its rate does not fit the bands.
     EncodingError
-        When called: a sample is not a number, or the sound is hours long.
+        When called: a sample is not a number, or more than 4 GiB would be needed (half an hour at 16 kHz).
     """
 
     n_filters: int = 20
@@ -82,7 +93,9 @@ class Bae(SignalTransform):
     full_scale_db: float = 96.0
     tonal_db: float = 7.0
     decay: float = 0.4
+    decay_of: DecayOf = "energy"
 
+    version: ClassVar[int] = 2
     takes: ClassVar[Kinds] = Waveform
     gives: ClassVar[type] = EventArray
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
@@ -101,6 +114,7 @@ class Bae(SignalTransform):
         check_range("bae", "full_scale_db", self.full_scale_db, 0, 300)
         check_range("bae", "tonal_db", self.tonal_db, 0)
         check_range("bae", "decay", self.decay, 0, 1)
+        check_choice("bae", "decay_of", self.decay_of, get_args(DecayOf))
         if self.n_neurons > 65536:
             raise RecipeError(f"bae: {self.n_neurons} neurons; expected at most 65536: fewer n_filters or n_levels")
 
@@ -115,7 +129,7 @@ class Bae(SignalTransform):
 
     def form_after(self, form: Form) -> Sensor:
         """n_neurons x 1 x 1."""
-        found = require_channels("bae", form, 1, "state a step before it that takes one of them")
+        found = require_channels("bae", form, 1, "state mono before it")
         require_bank("bae", found.rate_hz, self.n_filters, self.f_min_hz, self.f_max_hz, found.rate_hz / 2)
         self._frame_and_hop(found.rate_hz)
         return Sensor(self.n_neurons, 1, 1)
@@ -143,16 +157,20 @@ class Bae(SignalTransform):
         Raises
         ------
         EncodingError
-            When a sample is not a number, or the sound is hours long.
+            When a sample is not a number, or the bands would take more than 4 GiB (15 minutes at 16 kHz).
         """
+        return list(self._each_band(sound, 8 * self.n_filters))
+
+    def _each_band(self, sound: Waveform, n_bytes_kept: int) -> Iterator[NDArray[np.float64]]:
+        """The sound through one filter after the other; n_bytes_kept of them for each sample."""
         samples = finite_samples("bae", sound)
         frame, hop = self._frame_and_hop(sound.rate_hz)
-        n_bytes = len(samples) * (BYTES_A_SAMPLE + 8 * self.n_filters) + frame * BYTES_A_SAMPLE
+        n_bytes = len(samples) * (BYTES_A_SAMPLE + n_bytes_kept) + frame * BYTES_A_SAMPLE
         n_bytes += BYTES_A_LEVEL * self.n_filters * n_frames(len(samples), frame, hop)
         check_memory(
             f"bae: {sound!r} takes", n_bytes, "cut the sound into shorter ones, or fewer bands or shorter frames"
         )
-        return list(each_filtered(samples, self.wavelets(sound.rate_hz)))
+        return each_filtered(samples, self.wavelets(sound.rate_hz))
 
     def wavelets(self, rate_hz: float) -> tuple[Wave, ...]:
         """The filters, from the lowest, for sound of this rate: see `_cqt.kernels`."""
@@ -160,9 +178,9 @@ class Bae(SignalTransform):
 
     def levels_db(self, sound: Waveform) -> NDArray[np.float64]:
         """Level of each frame of each band, dB SPL of at least 0, float64 [frames, n_filters]."""
-        return self.levels_of(self.bands(sound), sound.rate_hz)
+        return self.levels_of(self._each_band(sound, 0), sound.rate_hz)
 
-    def levels_of(self, bands: Sequence[NDArray[np.float64]], rate_hz: float) -> NDArray[np.float64]:
+    def levels_of(self, bands: Iterable[NDArray[np.float64]], rate_hz: float) -> NDArray[np.float64]:
         """Level of each frame of bands at rate_hz, dB SPL of at least 0, float64 [frames, n_filters]."""
         frame, hop = self._frame_and_hop(rate_hz)
         power = np.stack([energies(band, frame, hop) for band in bands], axis=1) * (2 / frame)
@@ -174,7 +192,7 @@ class Bae(SignalTransform):
         if self.masking in ("both", "simultaneous"):
             threshold = simultaneous_db(levels_db, self.centres_hz(), self.tonal_db)
         if self.masking in ("both", "temporal"):
-            threshold = np.maximum(threshold, forward_db(levels_db, self.decay))
+            threshold = np.maximum(threshold, forward_db(levels_db, self.decay, self.decay_of))
         return threshold
 
     def _frame_and_hop(self, rate_hz: float) -> tuple[int, int]:
@@ -213,7 +231,7 @@ def fine_structure(sound: Waveform, step: Bae) -> FineStructure:
     RecipeError
         When the step does not take such sound.
     EncodingError
-        When it is empty, a sample is not a number, or it is hours long.
+        When it is empty, a sample is not a number, or its bands would take more than 4 GiB (15 minutes at 16 kHz).
     """
     step.form_after(sound.form)
     if not len(sound.samples):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.encodings._cqt import (
+    BYTES_A_SAMPLE,
     Wave,
     bins_per_octave,
     centre_frequencies,
@@ -57,7 +58,7 @@ class CochleaCqt(SignalTransform):
         When a parameter is out of range. When called, and before: the sound has several channels, f_min_hz is not 1 Hz
         below f_max_hz, f_max_hz is above half the rate, or filters are so narrow that they take more than 2^24 numbers.
     EncodingError
-        When called: a sample is not a number, or the result would take more than 4 GiB.
+        When called: a sample is not a number, or more than 4 GiB would be needed (half an hour at 16 kHz).
     """
 
     n_filters: int = 20
@@ -107,7 +108,8 @@ class CochleaCqt(SignalTransform):
         form = self.form_after(signal.form)
         samples = finite_samples("cochlea_cqt", signal)
         n_rows = n_frames(len(samples), self.frame, self.hop)
-        check_memory(f"cochlea_cqt: {n_rows} frames take", n_rows * self.n_filters * 4, "a longer hop")
+        n_bytes = len(samples) * BYTES_A_SAMPLE + n_rows * self.n_filters * 4
+        check_memory(f"cochlea_cqt: {signal!r} takes", n_bytes, "cut the sound into shorter ones, or a longer hop")
         rows = log_energies(samples, self._wavelets(signal.rate_hz), self.frame, self.hop, self.floor)
         return Series(rows, form.rate_hz)
 
@@ -115,7 +117,9 @@ class CochleaCqt(SignalTransform):
         """The sound behind each filter, float32 [n_filters, n], in phase with it; raises as a call does."""
         self.form_after(sound.form)
         samples = finite_samples("cochlea_cqt", sound)
-        check_memory(f"cochlea_cqt: {sound!r} takes", samples.size * self.n_filters * 4, "shorter sounds")
+        check_memory(
+            f"cochlea_cqt: {sound!r} takes", samples.size * (BYTES_A_SAMPLE + self.n_filters * 4), "shorter sounds"
+        )
         return filtered(samples, self._wavelets(sound.rate_hz))
 
     def _wavelets(self, rate_hz: float) -> tuple[Wave, ...]:

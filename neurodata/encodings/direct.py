@@ -49,7 +49,7 @@ class Direct(StaticEncoding):
 
     def read(self, spikes: NDArray[Any]) -> NDArray[Any]:
         """The mean over the steps, which is the value up to rounding."""
-        mean: NDArray[np.float32] = spikes.mean(axis=1)
+        mean: NDArray[np.float64] = spikes.mean(axis=1, dtype=np.float64)
         return mean
 
 

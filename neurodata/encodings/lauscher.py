@@ -55,7 +55,8 @@ class Lauscher(SignalTransform):
     n_channels
         Places along the membrane, each with its hair cell and its bushy cell.
     level
-        Root mean square of the sound that the cochlea hears; silence stays silent.
+        Root mean square of the sound that the cochlea hears. Silence stays silence, in which cells fire as they do at
+        rest.
     fade_us
         Length of fading in, and of fading out, at most half of the sound; None: half of the sound.
     rate_hz
@@ -77,7 +78,8 @@ class Lauscher(SignalTransform):
     RecipeError
         When a parameter is out of range, or the sound has more than one channel or a rate a thousand times another.
     EncodingError
-        When called: a sample is not a number, the sound is hours long, or the channels' responses fill memory.
+        When called: a sample is not a number, or the sound (45 minutes with the defaults) or the channels'
+        responses would take more than 4 GiB.
     MissingExtraError
         When called and SciPy is not installed.
     """
@@ -117,7 +119,7 @@ class Lauscher(SignalTransform):
 
     def form_after(self, form: Form) -> Sensor:
         """n_channels x 1 x 1."""
-        found = require_channels("lauscher", form, 1, "state a step before it that takes one of them")
+        found = require_channels("lauscher", form, 1, "state mono before it")
         if not 1 / FURTHEST <= found.rate_hz / self.rate_hz <= FURTHEST:
             raise RecipeError(
                 f"lauscher: {form}; expected a rate from {self.rate_hz / FURTHEST:g} to {self.rate_hz * FURTHEST:g} "

@@ -43,6 +43,7 @@ class MovingWindow(SeriesEncoding):
     threshold: float
     window: int = 3
 
+    version: ClassVar[int] = 2
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"threshold": 0.1}, {"threshold": 0.3, "window": 7})
 
     def __post_init__(self) -> None:
@@ -50,14 +51,29 @@ class MovingWindow(SeriesEncoding):
         check_whole("moving_window", "window", self.window, 1, MOST_STEPS)
 
     def fill(self, values: NDArray[np.float32], out: NDArray[Any]) -> None:
-        """Compare with means by running sums; of moves from the first value, so that a steady level has none."""
+        """Compare with the means of moves from the first value, so that a steady level has none."""
         moved = values.astype(np.float64) - values[0].astype(np.float64)
-        sums = np.cumsum(moved, axis=0)  # [n, C]; row i: of rows 0 to i
-        stop = np.arange(1, len(values))
-        start = np.maximum(stop - self.window, 0)
-        before = np.where(start[:, np.newaxis] > 0, sums[np.maximum(start, 1) - 1], 0)
-        gap = moved[1:] - (sums[stop - 1] - before) / (stop - start)[:, np.newaxis]
+        gap = moved[1:] - means_of_latest(moved[:-1], self.window)
         out[1:, 0], out[1:, 1] = gap < -self.threshold, gap > self.threshold
+
+
+def means_of_latest(rows: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """Mean of each row and those before it, `window` of them or as many as there are: [n, C] of rows [n, C].
+
+    By sums from the start and to the end of blocks of `window` rows, of which each window touches two: what has left
+    the window leaves no rounding behind, however large it was.
+    """
+    n, n_channels = rows.shape
+    window = max(1, min(window, n))
+    blocks = np.zeros((-(-n // window), window, n_channels))
+    blocks.reshape(-1, n_channels)[:n] = rows
+    to_here = np.cumsum(blocks, axis=1).reshape(-1, n_channels)[:n]
+    to_end = np.cumsum(blocks[:, ::-1], axis=1)[:, ::-1].reshape(-1, n_channels)
+    sums = to_here.copy()
+    in_two = np.flatnonzero((np.arange(n) >= window) & (np.arange(1, n + 1) % window > 0))
+    sums[in_two] += to_end[in_two - window + 1]
+    means: NDArray[np.float64] = sums / np.minimum(np.arange(1, n + 1), window)[:, np.newaxis]
+    return means
 
 
 STEP = MovingWindow

@@ -29,7 +29,7 @@ from neurodata.steps import ArraySpec, Kinds, SignalEncoding, Tally, check_memor
 SOUND_M_PER_S = 343.0  # in air of 20 degrees
 # A peak that fewer samples describe is not told to a fraction of one.
 SAMPLES_A_CYCLE = 3
-BYTES_A_SAMPLE = 128  # while one tone of both channels is worked out
+BYTES_OF_TWO_SAMPLES = 144  # while one tone of both channels is worked out
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Mtpc(SignalEncoding):
     RecipeError
         When a parameter is out of range, or the sound has not two channels, or too low a rate for its tones.
     EncodingError
-        When called: a sample is not a number, or the sound is hours long.
+        When called: a sample is not a number, or more than 4 GiB would be needed (half an hour at 16 kHz).
     """
 
     n_tones: int = 40
@@ -99,7 +99,7 @@ class Mtpc(SignalEncoding):
     def encode(self, signal: Waveform, out: NDArray[Any], rng: np.random.Generator | None, tally: Tally) -> None:
         """Count the coincidences over zeros [tones, delays]."""
         samples = finite_samples("mtpc", signal)
-        check_memory(f"mtpc: {signal!r} takes", len(samples) * BYTES_A_SAMPLE, "cut the sound into shorter ones")
+        check_memory(f"mtpc: {signal!r} takes", len(samples) * BYTES_OF_TWO_SAMPLES, "cut the sound into shorter ones")
         filters = wavelets(signal.rate_hz, self.n_tones, self.f_min_hz, self.f_max_hz)
         delays_us = self.delays_us()
         tolerance_us = 0.75 * (delays_us[1] - delays_us[0]) if self.tolerance_us is None else self.tolerance_us

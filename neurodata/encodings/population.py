@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from neurodata.encodings._static import StaticEncoding, first_spike, mark
 from neurodata.encodings.rate import draw_spikes, drawn_key
 from neurodata.errors import RecipeError
-from neurodata.steps import check_choice, check_range, check_whole
+from neurodata.steps import check_choice, check_memory, check_range, check_whole
 
 Readout = Literal["latency", "rate"]
+BYTES_OF_AN_ACTIVITY = 32  # while its spikes are worked out
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Population(StaticEncoding):
 
     The fields of a channel stand side by side, by their centres. A field is active by exp(-(x - centre)^2 / (2
     sigma^2)); every value from 0 to 1 excites one to exp(-beta^2 / 8) at least (0.75 with a beta of 1.5). `decode`
-    gives the mean of the centres by activity: with "latency" and T from 8 on within 1 / (n_fields - 2), the
-    distance of two centres.
+    gives the mean of the centres by activity: with "latency", T from 8 and beta from 0.75 on within 1 / (n_fields - 2),
+    the distance of two centres; wider fields than that are all active, and their mean is drawn to the middle.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ class Population(StaticEncoding):
     RecipeError
         When a parameter is out of range, or so narrow fields leave gaps, in which values fire no neuron.
     EncodingError
-        When called: a value is not from 0 to 1.
+        When called: a value is not from 0 to 1, or the activities would take more than 4 GiB.
     """
 
     T: int
@@ -100,6 +101,11 @@ class Population(StaticEncoding):
 
     def activity(self, values: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:
         """How active each field is, from 0 to 1, [n, channels * n_fields * places]."""
+        check_memory(
+            f"population: {values.size} values in {self.n_fields} fields take",
+            values.size * self.n_fields * BYTES_OF_AN_ACTIVITY,
+            "fewer n_fields, or smaller pictures",
+        )
         by_channel = values.reshape(len(values), n_channels, 1, -1)
         from_centre = (by_channel - self.centres().astype(np.float32)[:, np.newaxis]) * np.float32(
             self.beta * (self.n_fields - 2)

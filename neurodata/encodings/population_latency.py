@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.encodings._rows import check_rows, neurons_of
-from neurodata.encodings._threshold_code import at_rows, normalised
-from neurodata.errors import EncodingError
+from neurodata.encodings._rows import Normalise, neurons_of, rows_of
+from neurodata.encodings._threshold_code import at_rows
 from neurodata.forms import Sensor, SeriesForm
 from neurodata.signals import EventArray, Series
 from neurodata.steps import Kinds, SignalTransform, Tally, check_choice, check_memory, check_range, check_whole
 
-Normalise = Literal["channel", "none"]
 BYTES_OF_A_SPIKE = 64  # while they are worked out
 
 
@@ -77,16 +75,10 @@ class PopulationLatency(SignalTransform):
     def apply(self, signal: Series, rng: np.random.Generator | None, tally: Tally) -> EventArray:
         """The spikes."""
         sensor = self.form_after(signal.form)
-        check_rows("population_latency", signal)
-        values, changes = signal.values.astype(np.float64), np.ones(signal.values.shape[1], np.bool_)
-        if self.normalise == "channel":
-            changes = np.ptp(values, axis=0) > 0 if len(values) else changes
-            values = normalised(values)
-        elif values.size and not 0 <= values.min() <= values.max() <= 1:
-            raise EncodingError(
-                f"population_latency: values reach from {values.min():g} to {values.max():g}; expected 0 to 1, or "
-                'normalise = "channel"'
-            )
+        values = rows_of("population_latency", signal, self.normalise)
+        changes = np.ones(values.shape[1], np.bool_)
+        if self.normalise == "channel" and len(values):
+            changes = np.ptp(values, axis=0) > 0
         n_most = values.size * self.n_fields
         check_memory(f"population_latency: up to {n_most} spikes take", n_most * BYTES_OF_A_SPIKE, "fewer n_fields")
         rows, neurons = self._spikes(values, changes)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
-from neurodata.encodings._rows import check_rows, neurons_of
-from neurodata.encodings._threshold_code import encode, neurons_per_channel, normalised
-from neurodata.errors import EncodingError
+from neurodata.encodings._rows import Normalise, neurons_of, rows_of
+from neurodata.encodings._threshold_code import encode, neurons_per_channel
 from neurodata.forms import Sensor, SeriesForm
 from neurodata.signals import EventArray, Series
 from neurodata.steps import Kinds, SignalTransform, Tally, check_choice, check_whole
-
-Normalise = Literal["channel", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +62,7 @@ class PopulationThreshold(SignalTransform):
     def apply(self, signal: Series, rng: np.random.Generator | None, tally: Tally) -> EventArray:
         """The spikes."""
         self.form_after(signal.form)
-        check_rows("population_threshold", signal)
-        values = signal.values
-        if self.normalise == "channel":
-            return encode(normalised(values), signal.rate_hz, self.n_levels)
-        if values.size and not 0 <= values.min() <= values.max() <= 1:
-            raise EncodingError(
-                f"population_threshold: values reach from {values.min():g} to {values.max():g}; expected 0 to 1, or "
-                'normalise = "channel"'
-            )
-        return encode(values.astype(np.float64), signal.rate_hz, self.n_levels)
+        return encode(rows_of("population_threshold", signal, self.normalise), signal.rate_hz, self.n_levels)
 
 
 STEP = PopulationThreshold

@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodata.encodings._delta import levels
 from neurodata.encodings._threshold_code import at_rows
 from neurodata.encodings.log_mel import Log, LogMel
+from neurodata.encodings.step_forward import follow
 from neurodata.forms import Form, Sensor
-from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Waveform
 from neurodata.steps import Tally, check_range
 
@@ -51,6 +52,7 @@ class Speech2Spikes(LogMel):
     log: Log = "ln"
     threshold: float = 1.0
 
+    version: ClassVar[int] = 2
     gives: ClassVar[type] = EventArray
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"n_mels": 8, "threshold": 0.25, "padding": "zeros"})
 
@@ -65,47 +67,28 @@ class Speech2Spikes(LogMel):
     def apply(self, signal: Waveform, rng: np.random.Generator | None, tally: Tally) -> EventArray:
         """The events."""
         rows = self.log_energies(signal)
-        signs = np.zeros(rows.values.shape, np.int8)  # [frames, n_mels]
-        send_on_delta(rows.values, self.threshold, signs)
-        row, band = np.nonzero(signs)
+        spikes = spikes_of(rows.values, self.threshold)
+        row, band = np.nonzero(spikes.any(axis=1))
         events = at_rows(row.astype(np.float64), band.astype(np.int64), rows.rate_hz, self.form_after(signal.form))
         # At one time by band, as the nonzero values are: the order is the same.
-        return EventArray(events.t, events.x, events.y, signs[row, band] > 0, events.sensor)
+        return EventArray(events.t, events.x, events.y, spikes[row, 1, band], events.sensor)
 
 
-@kernel
-def send_on_delta(values: NDArray[np.float32], threshold: float, signs: NDArray[np.int8]) -> None:
-    """Write over `signs` [n, channels], zeros, 1 where a channel has risen and -1 where it has fallen."""
-    for c in range(values.shape[1]):
-        level = 0.0
-        for m in range(values.shape[0]):
-            value = np.float64(values[m, c])
-            if m == 0:
-                level = np.rint(value)
-            if value - level > threshold:
-                signs[m, c] = 1
-                level += threshold
-            elif value - level < -threshold:
-                signs[m, c] = -1
-                level -= threshold
+def spikes_of(values: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+    """Spikes [n, 2, bands] (OFF, ON) of values [n, bands]: `step_forward` from a rounded first value."""
+    spikes = np.zeros((len(values), 2, values.shape[1]), np.bool_)
+    if len(values):
+        follow(values, np.rint(values[0].astype(np.float64)), threshold, spikes)
+    return spikes
 
 
-def reference(values: NDArray[np.float32], threshold: float) -> NDArray[np.int8]:
-    """The definition, row by row: int8 [n, channels]."""
-    signs = np.zeros(values.shape, np.int8)
-    level = np.rint(values[:1].astype(np.float64)).sum(axis=0)
-    for m, row in enumerate(values.astype(np.float64)):
-        signs[m] = (row - level > threshold).astype(np.int8) - (row - level < -threshold)
-        level = level + threshold * signs[m]
-    return signs
+def decode(spikes: NDArray[np.bool_], first_level: NDArray[np.floating], threshold: float) -> NDArray[np.float64]:
+    """The levels after each row, float64 [n, bands]: the first one and the spikes [n, 2, bands] so far.
 
-
-def decode(signs: NDArray[np.int8], first_level: NDArray[np.floating], threshold: float) -> NDArray[np.float64]:
-    """The levels after each row, float64 [n, channels]: the first one and the spikes so far, a threshold each.
-
-    They are off by at most the threshold as long as values change by no more than it from row to row.
+    They are off by at most the threshold as long as values change by no more than it from row to row, and the first
+    value rounded is within it.
     """
-    return first_level + threshold * np.cumsum(signs, axis=0, dtype=np.float64)
+    return levels(spikes, threshold, first_level)
 
 
 STEP = Speech2Spikes

@@ -50,33 +50,46 @@ class StepForward(SeriesEncoding):
 
     def fill(self, values: NDArray[np.float32], out: NDArray[Any]) -> None:
         """Follow the values one threshold at a time."""
-        step_after(values, self.threshold, np.zeros(values.shape[1], np.int64), out)
+        follow(values, values[0].astype(np.float64), self.threshold, out)
 
     def decode(self, spikes: NDArray[Any], start: NDArray[Any] | float = 0.0) -> NDArray[np.float64]:
         """The baseline after each step, [n, channels], from the first value of each channel, `start`."""
         return levels(spikes, self.threshold, start)
 
 
+def follow(values: NDArray[np.float32], start: NDArray[np.float64], threshold: float, out: NDArray[np.bool_]) -> None:
+    """Spikes over out [n, 2, C] of values [n, C], one at most each, of baselines that begin at start [C]."""
+    step_after(values, start, threshold, np.zeros(len(start), np.int64), out)
+
+
 @kernel
-def step_after(values: NDArray[np.float32], threshold: float, moved: NDArray[np.int64], out: NDArray[np.bool_]) -> None:
-    """Spikes over out [n, 2, C]; moved [C], zeros, becomes the steps that each baseline has gone."""
+def step_after(
+    values: NDArray[np.float32],
+    start: NDArray[np.float64],
+    threshold: float,
+    moved: NDArray[np.int64],
+    out: NDArray[np.bool_],
+) -> None:
+    """Spikes over out [n, 2, C]; moved [C], zeros, becomes the steps that each baseline has gone from its start [C]."""
     n, n_channels = values.shape
-    for i in range(1, n):
+    for i in range(n):
         for c in range(n_channels):
-            gap = np.float64(values[i, c]) - (np.float64(values[0, c]) + threshold * moved[c])
+            gap = np.float64(values[i, c]) - (start[c] + threshold * moved[c])
             rises, falls = gap > threshold, gap < -threshold
             out[i, 0, c] = falls
             out[i, 1, c] = rises
             moved[c] += np.int64(rises) - np.int64(falls)
 
 
-def reference(values: NDArray[np.float32], threshold: float, out: NDArray[np.bool_]) -> None:
-    """What `step_after` writes, all channels at a time."""
-    moved = np.zeros(values.shape[1], np.int64)
-    for i in range(1, len(values)):
-        gap = values[i].astype(np.float64) - (values[0].astype(np.float64) + threshold * moved)
-        out[i] = gap < -threshold, gap > threshold
-        moved += out[i, 1].astype(np.int64) - out[i, 0]
+def reference(
+    values: NDArray[np.float32], start: NDArray[np.float64], threshold: float, out: NDArray[np.bool_]
+) -> None:
+    """What `follow` writes, all channels at a time."""
+    moved = np.zeros(len(start), np.int64)
+    for row, spikes in zip(values.astype(np.float64), out, strict=True):
+        gap = row - (start + threshold * moved)
+        spikes[:] = gap < -threshold, gap > threshold
+        moved += spikes[1].astype(np.int64) - spikes[0]
 
 
 STEP = StepForward

@@ -35,7 +35,8 @@ class Ttfs(StaticEncoding):
 
     No value fires later than a smaller one. `decode` gives, with "linear", the value within 1 / (2 (T - 1)); with "log"
     and "rc" a value whose time is the same step; with "decay" no more than the value, and more than e^(-1 / tau) of
-    it, unless it is above the threshold. A neuron that is silent stands for 0.
+    it, unless it is above the threshold. A neuron that is silent stands for 0. With late = "last" that holds of all but
+    the last step, where smaller values fire, too.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.signals import EventArray, Signal, n_counted
-from neurodata.steps import ADDED
+from neurodata.steps import ADDED, NOTED
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
 
 
@@ -262,13 +262,14 @@ class ShardEncoder:
             stored = recipe.encode(signal, ref.key, tally)
         except (EncodingError, RecipeError) as error:
             raise type(error)(f"{self.task.root / ref.recording}: sample {ref.key}: {error}") from None
-        added = {reason: n for reason, n in tally.items() if reason.startswith(ADDED)}
-        dropped = {reason: n for reason, n in tally.items() if reason not in added}
+        notes = {reason: n for reason, n in tally.items() if reason.startswith((ADDED, NOTED))}
+        n_added = sum(n for reason, n in notes.items() if reason.startswith(ADDED))
+        dropped = {reason: n for reason, n in tally.items() if reason not in notes}
         self.dropped.update(dropped)
-        self.notes.update(added)
+        self.notes.update(notes)
         n_read = n_counted(signal)
         self.read += n_read
-        self.encoded += _n_encoded(recipe, stored, n_read + sum(added.values()) - sum(dropped.values()))
+        self.encoded += _n_encoded(recipe, stored, n_read + n_added - sum(dropped.values()))
         row = SampleRow(ref.key, ref.target, ref.group)
         start_us = next((events.start_us for events in (stored, signal) if isinstance(events, EventArray)), 0)
         targets = recipe.dataset.targets(self.task.root, ref, signal)

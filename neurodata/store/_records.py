@@ -51,7 +51,8 @@ def _is_storable(text: str) -> bool:
 class Counts:
     """Events read, encoded, and dropped by reason; `notes` counts what was put right (late, clipped, empty samples).
 
-    Notes that begin with "added: " count events that steps made: what was read and added is encoded or dropped.
+    Notes that begin with "added: " count events that steps made: what was read and added is encoded or dropped. Those
+    that begin with "noted: " are of steps, too.
 
     Counts of parts add up with `+`.
     """

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import RecipeError
+from neurodata.errors import EncodingError, RecipeError
 from neurodata.forms import WaveformForm
 from neurodata.kernel import kernel
 from neurodata.signals import Waveform
@@ -49,7 +49,7 @@ class Resample(SoundTransform):
         When a parameter is out of range. When called: the sound's rate is not a whole number, or the two rates have
         so little in common that the filters would take more than 2^24 numbers.
     EncodingError
-        When called: a sample is not a number, or the result would take more than 4 GiB.
+        When called: a sample is not a number, the result would take more than 4 GiB, or is beyond a float32.
     """
 
     rate_hz: int
@@ -98,6 +98,11 @@ class Resample(SoundTransform):
         resampled = np.zeros((n, n_channels), np.float32)  # [n, channels]
         for channel, samples in enumerate(columns):
             resample_channel(samples, taps, before, resampled[:, channel])
+        if not np.isfinite(resampled).all():
+            raise EncodingError(
+                f"resample: samples of {signal!r} reach {np.abs(signal.samples).max():g}, and between them more than a "
+                "float32 holds; expected -1 to 1: state normalize_loudness before it"
+            )
         return Waveform(resampled.reshape(n, *signal.samples.shape[1:]), float(self.rate_hz))
 
 

@@ -10,14 +10,14 @@ import numpy as np
 
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.signals import Series
-from neurodata.steps import Kinds, SignalTransform, Tally, check_choice
+from neurodata.steps import NOTED, Kinds, SignalTransform, Tally, check_choice
 
 Per = Literal["sample", "channel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rescale(SignalTransform):
-    """(x - low) / (high - low), clipped to 0 to 1; values that were outside are counted as "clipped".
+    """(x - low) / (high - low), clipped to 0 to 1; values that were outside are counted ("noted: clipped values").
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Rescale(SignalTransform):
     Raises
     ------
     RecipeError
-        When low is not below high, or both are stated and per is "channel".
+        When low is not below high, one of them is beyond a float32, or both are stated and per is "channel".
     EncodingError
         When called: a value is not a number, or all of a sample with only one limit stated are on the wrong side of it.
     """
@@ -51,8 +51,11 @@ class Rescale(SignalTransform):
     def __post_init__(self) -> None:
         check_choice("rescale", "per", self.per, get_args(Per))
         limits = [limit for limit in (self.low, self.high) if limit is not None]
-        if not np.isfinite(limits).all() or (len(limits) == 2 and not limits[0] < limits[1]):
-            raise RecipeError(f"rescale: low is {self.low} and high {self.high}; expected numbers, low below high")
+        is_known = (np.abs(limits) <= np.finfo(np.float32).max).all()
+        if not is_known or (len(limits) == 2 and not limits[0] < limits[1]):
+            raise RecipeError(
+                f"rescale: low is {self.low} and high {self.high}; expected numbers of a float32, low below high"
+            )
         if len(limits) == 2 and self.per == "channel":
             raise RecipeError(
                 'rescale: per is "channel", but low and high are stated for all; leave one of the two out'
@@ -73,9 +76,10 @@ class Rescale(SignalTransform):
                 f"rescale: values reach from {values.min():g} to {values.max():g}, all on one side of the limit "
                 f"stated, low {self.low} and high {self.high}; state both"
             )
-        scaled = (values - low) / np.where(high > low, high - low, 1)
+        with np.errstate(over="ignore"):  # far beyond limits that are close together: clipped
+            scaled = (values - low) / np.where(high > low, high - low, 1)
         if outside := int(np.count_nonzero((scaled < 0) | (scaled > 1))):
-            tally["clipped"] += outside
+            tally[f"{NOTED}clipped values"] += outside
         return Series(np.clip(scaled, 0, 1).astype(np.float32), signal.rate_hz)
 
 

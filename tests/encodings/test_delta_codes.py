@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodata.encodings import send_on_delta, simple_delta, step_forward
-from neurodata.encodings.moving_window import MovingWindow
+from neurodata.encodings.moving_window import MovingWindow, means_of_latest
 from neurodata.encodings.send_on_delta import SendOnDelta
 from neurodata.encodings.simple_delta import SimpleDelta
 from neurodata.encodings.step_forward import StepForward
@@ -52,6 +52,20 @@ def test_simple_delta_looks_at_the_step_before_only() -> None:
     values = [0.5, 1, 1.25, 1.5, 0.5]
     assert signed(SimpleDelta(0.5), values) == [1, 1, 0, 0, -1]
     assert signed(SimpleDelta(0.5, padding=True), values) == [0, 1, 0, 0, -1]
+
+
+def test_what_has_left_the_window_is_forgotten_however_large_it_was() -> None:
+    spikes = signed(MovingWindow(0.1, window=3), [0, 0, 1e20, *[0.5] * 9])
+    assert spikes == [0, 0, 1, -1, -1, -1, 0, 0, 0, 0, 0, 0]
+
+
+@given(st.integers(0, 30), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_means_of_the_latest_rows_are_means(n: int, window: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).normal(0, 1, (n, 2))
+    found = means_of_latest(rows, window)
+    assert found.shape == rows.shape
+    for i in range(n):
+        np.testing.assert_allclose(found[i], rows[max(0, i + 1 - window) : i + 1].mean(axis=0), atol=1e-12)
 
 
 def test_moving_window_looks_at_the_mean_of_what_came_before() -> None:
@@ -119,8 +133,9 @@ def test_kernels_do_what_their_references_do(values: list, threshold: float, mos
     send_on_delta.reference(x, threshold, most, expected)
     np.testing.assert_array_equal(followed, expected)
     stepped, stepped_too, compared, compared_too = np.zeros((4, n, 2, C), np.bool_)
-    step_forward.step_after(x, threshold, np.zeros(C, np.int64), stepped)
-    step_forward.reference(x, threshold, stepped_too)
+    start = np.rint(x[0].astype(np.float64))
+    step_forward.follow(x, start, threshold, stepped)
+    step_forward.reference(x, start, threshold, stepped_too)
     np.testing.assert_array_equal(stepped, stepped_too)
     simple_delta.compare(x, x[0], np.float32(threshold), compared)
     simple_delta.reference(x, x[0], np.float32(threshold), compared_too)

@@ -22,6 +22,12 @@ def test_steps_of_a_row_come_before_those_of_the_next() -> None:
     assert rows.tolist() == [[1, -2], [1, -2], [3, 4], [3, 4]]
 
 
+def test_the_largest_numbers_are_told_and_read_back() -> None:
+    largest = np.array([[np.finfo(np.float32).max, -np.finfo(np.float32).max, 1e-45]], np.float32)
+    step = Direct(T=9)
+    np.testing.assert_array_equal(step.decode(step(Series(largest, 1.0))), largest)
+
+
 def test_frames_of_a_video_reach_from_zero_to_one() -> None:
     frames = np.array([0, 51, 255], np.uint8).reshape(3, 1, 1, 1)
     np.testing.assert_allclose(Direct()(Clip(frames, 25.0)).ravel(), [0, 0.2, 1], rtol=1e-6)

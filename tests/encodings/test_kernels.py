@@ -11,19 +11,24 @@ PROGRAM = """
 import sys, time
 import numpy as np
 from neurodata import registry
-from neurodata.errors import EncodingError
-from neurodata.signals import EventArray, Sensor
+from neurodata.errors import EncodingError, MissingExtraError, RecipeError
+from neurodata.signals import KINDS, EventArray, Sensor
+from tests.signal_step_contract import FORMS, LENGTHS, signal_of
 from tests.step_contract import CORNERS
-from tests.step_examples import names_for_events
+from tests.step_examples import names_for_events, names_for_others
 
 names = names_for_events(registry.encodings)
 steps = [registry.encodings[name](**k) for name in names for k in registry.encodings[name].examples]
+others = [
+    steps_of[name](**k) for steps_of in (registry.encodings, registry.transforms)
+    for name in names_for_others(steps_of) for k in steps_of[name].examples
+]
 kernels = {
     id(value): value
-    for name, module in sys.modules.items() if name.startswith("neurodata.encodings.")
+    for name, module in sys.modules.items() if name.startswith(("neurodata.encodings.", "neurodata.transforms."))
     for value in vars(module).values() if hasattr(value, "signatures")
 }
-assert len(kernels) > 12
+assert len(kernels) > 30
 print("compiled at import:", sum(len(kernel.signatures) for kernel in kernels.values()))
 crowd = CORNERS["equal times"]
 slowest_s = 0.0
@@ -44,6 +49,17 @@ for step in steps:
             step(events)
         except EncodingError:
             pass
+for step in others:
+    for form in FORMS:
+        if not issubclass(KINDS[type(form)], step.takes):
+            continue
+        for length in LENGTHS.get(KINDS[type(form)], (1,)):
+            for scale in (0.0, 1.0):
+                signal = signal_of(form, length, np.random.default_rng(length), scale)
+                try:
+                    step(signal, np.random.default_rng(0) if step.stochastic else None)
+                except (EncodingError, MissingExtraError, RecipeError):
+                    pass
 print("inside")
 """
 

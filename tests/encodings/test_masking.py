@@ -30,8 +30,15 @@ def test_spreading_is_continuous_and_steeper_to_lower_bands() -> None:
 
 
 def test_a_tone_stands_out_of_its_neighbours() -> None:
-    levels_db = np.array([[10, 30, 24, 31, 0, 40.0], [50, 30, 24, 32, 24, 17]])
-    expected = [[False, False, False, True, False, True], [True, False, False, True, False, False]]
+    levels_db = np.array(
+        [[10, 30, 24, 31, 0, 40.0], [50, 49, 43, 44, 24, 17], [20, 20, 10, 5, 30, 24], [9, 9, 9, 9, 9, 9]]
+    )
+    expected = [
+        [False, False, False, False, False, True],  # 31 is not 7 above the second band to the right
+        [True, False, False, False, False, False],
+        [True, False, False, False, True, False],
+        [False] * 6,
+    ]
     assert tonal(levels_db, 7).tolist() == expected
 
 
@@ -56,13 +63,23 @@ def test_more_level_never_masks_less(seed: int) -> None:
     levels_db = rng.uniform(0, 90, (4, 20))
     louder = levels_db + rng.uniform(0, 5)
     assert (simultaneous_db(louder, CENTRES_HZ, 1e9) >= simultaneous_db(levels_db, CENTRES_HZ, 1e9) - 1e-9).all()
-    assert (forward_db(louder, 0.6) >= forward_db(levels_db, 0.6)).all()
+    assert (forward_db(louder, 0.6, "level") >= forward_db(levels_db, 0.6, "level")).all()
 
 
 def test_forward_masking_is_the_largest_decayed_level_before() -> None:
     levels_db = np.random.default_rng(0).uniform(0, 80, (12, 3))
-    found = forward_db(levels_db, 0.5)
+    found = forward_db(levels_db, 0.5, "level")
     assert not found[0].any()
     for m in range(1, 12):
         expected = max(levels_db[j, 1] * 0.5 ** (m - j) for j in range(m))
         assert found[m, 1] == pytest.approx(expected)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.2, 0.4, 1.0]))
+def test_energy_decays_by_as_many_decibels_in_every_frame(seed: int, decay: float) -> None:
+    levels_db = np.random.default_rng(seed).uniform(0, 80, (9, 2))
+    found = forward_db(levels_db, decay, "energy")
+    energies = 10 ** (levels_db / 10)
+    for m in range(1, 9):
+        left = np.max([energies[j] * decay ** (m - j) for j in range(m)], axis=0)
+        np.testing.assert_allclose(10 ** (found[m] / 10), np.maximum(left, 1), rtol=1e-9)

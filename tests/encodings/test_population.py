@@ -40,9 +40,17 @@ def test_every_value_fires_some_neuron_and_each_once_at_most(
     assert (spikes.sum(axis=1) <= 1).all()
 
 
-@given(st.integers(3, 30), st.integers(8, 40), st.lists(st.floats(0, 1, width=32), min_size=1))
-def test_latencies_tell_the_value_within_the_distance_of_two_centres(n: int, T: int, values: list[float]) -> None:
-    step = Population(T, n)
+@given(
+    st.integers(3, 30),
+    st.integers(8, 40),
+    st.floats(0.75, 3),
+    st.sampled_from([0.0, 0.1, 0.3]),
+    st.lists(st.floats(0, 1, width=32), min_size=1),
+)
+def test_latencies_tell_the_value_within_the_distance_of_two_centres(
+    n: int, T: int, beta: float, silent_below: float, values: list[float]
+) -> None:
+    step = Population(T, n, beta, silent_below=silent_below)
     decoded = step.decode(encoded(step, values))
     assert decoded.shape == (len(values), 1)
     assert (np.abs(decoded[:, 0] - np.array(values, np.float32)) <= 1 / (n - 2)).all()
@@ -87,3 +95,8 @@ def test_parameters_out_of_range_are_refused(parameters: dict) -> None:
 def test_a_value_outside_the_range_of_the_fields_is_refused() -> None:
     with pytest.raises(EncodingError, match="population: values reach from 0 to 7"):
         encoded(Population(4), [0, 7])
+
+
+def test_more_activities_than_memory_holds_are_refused_before_they_are_worked_out() -> None:
+    with pytest.raises(EncodingError, match=r"population: 1048576 values in 4096 fields take .*: fewer n_fields"):
+        Population(T=1, n_fields=4096)(Image(np.zeros((1024, 1024, 1), np.float32)))

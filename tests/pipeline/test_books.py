@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import neurodata
+from neurodata.signals import Waveform
 
 RECIPE = """
 dataset = "folder"
@@ -37,3 +38,31 @@ def test_points_are_accounted_for(tmp_path: Path) -> None:
     assert counts.read + n_added == counts.encoded + sum(counts.dropped.values())
     assert 0 < counts.dropped["outside the grid"] < 14
     assert counts.encoded == 14 - counts.dropped["outside the grid"]
+
+
+CLIPPED = """
+dataset = "folder"
+[[steps]]
+name = "log_mel"
+n_mels = 8
+n_fft = 256
+[[steps]]
+name = "rescale"
+low = -20.0
+high = 0.0
+[[steps]]
+name = "ttfs"
+T = 3
+"""
+
+
+def test_values_that_are_clipped_are_noted_and_nothing_is_missing(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "sounds" / name).mkdir(parents=True)
+        samples = np.random.default_rng(0).normal(0, 0.1, 1600).astype(np.float32)
+        neurodata.write(Waveform(samples, 8000.0), tmp_path / "sounds" / name / "0.wav")
+    recipe = tmp_path / "clipped.toml"
+    recipe.write_text(CLIPPED)
+    store = neurodata.prepare(f"folder:{tmp_path / 'sounds'}", recipe=recipe, cache=tmp_path / "cache")
+    assert store.counts.notes["noted: clipped values"] > 0
+    assert not store.counts.dropped

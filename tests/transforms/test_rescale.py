@@ -31,11 +31,15 @@ def test_channels_may_have_their_own() -> None:
 def test_values_outside_stated_limits_are_clipped_and_counted() -> None:
     found, tally = rescaled(Rescale(low=0.0, high=16.0))
     assert found == [[0, 0.625], [0, 1], [0.125, 0.875]]
-    assert tally == {"clipped": 2}
+    assert tally == {"noted: clipped values": 2}
 
 
 def test_one_limit_may_be_stated() -> None:
     assert rescaled(Rescale(low=0.0))[0] == [[0, 0.5], [0, 1], [pytest.approx(0.1), pytest.approx(0.7)]]
+
+
+def test_values_far_beyond_limits_that_are_close_together_are_clipped() -> None:
+    assert rescaled(Rescale(low=0.0, high=1e-300), np.array([[3e38, -3e38, 0, 1e-45]], np.float32))[0] == [[1, 0, 0, 1]]
 
 
 def test_equal_values_become_0() -> None:
@@ -56,6 +60,7 @@ def test_a_sample_on_one_side_of_the_only_limit_is_refused() -> None:
     [
         ({"low": 1.0, "high": 1.0}, "low is 1.0 and high 1.0"),
         ({"low": float("nan")}, "low is nan"),
+        ({"low": -1e308, "high": 1e308}, "expected numbers of a float32"),
         ({"per": "row"}, "per is 'row'"),
         ({"low": 0.0, "high": 1.0, "per": "channel"}, "leave one of the two out"),
     ],

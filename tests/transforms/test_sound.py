@@ -129,3 +129,7 @@ class TestResample:
             Resample(16000).form_after(WaveformForm(22050.5))
         with pytest.raises(EncodingError, match=r"resample: .* samples take .* GB"):
             Resample(10**6)(Waveform(np.zeros(10**6, np.float32), 1000.0))
+        with pytest.raises(
+            EncodingError, match=r"resample: .* reach 3\.4e\+38, .*: state normalize_loudness before it"
+        ):
+            Resample(8000)(Waveform(np.full(3000, 3.4e38, np.float32), 16000.0))

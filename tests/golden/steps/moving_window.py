@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 DIGESTS = {
-    1: [
+    2: [
         ("Series", {"threshold": 0.1}, "6b729583cf3d1b13"),
         ("Series", {"threshold": 0.3, "window": 7}, "b2f8dfd6c7461776"),
     ]
