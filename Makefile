@@ -11,7 +11,7 @@ demo: $(VENV)/.demo  ## prepare a generated look-alike of DVS Gesture, train a s
 	$(BIN)/neurodata train dvs-gesture --T 16 --twin --epochs 15 --run demo
 
 test: $(VENV)/.test  ## the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 fuzz: $(VENV)/.test  ## damaged files of every format, by the thousand
 	$(BIN)/python -m tests.formats.fuzz
