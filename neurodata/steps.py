@@ -21,8 +21,10 @@ from neurodata.signals import EventArray
 
 # What a step counts while it works, by reason: {"saturated": 12} events lost, {"added: noise": 3} events more.
 # Conservation is checked with it: of events, points and spikes (`signals.n_counted`), and of what steps add to them.
+# What a step only changes, of which nothing is lost, is told and left out of these books: {"changed: clipped": 7}.
 Tally = Counter[str]
 ADDED = "added: "
+CHANGED = "changed: "
 # An array beyond this, of one sample, comes of a slip of a parameter or a jump of a clock; so do more time steps.
 LARGEST_ARRAY_BYTES = 2**32
 MOST_STEPS = 2**24

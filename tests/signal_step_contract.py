@@ -40,7 +40,7 @@ from neurodata.signals import (
     Waveform,
     n_counted,
 )
-from neurodata.steps import ADDED, ArraySpec
+from neurodata.steps import ADDED, CHANGED, ArraySpec
 
 FORMS: tuple[Form, ...] = (
     WaveformForm(8000.0),
@@ -174,7 +174,8 @@ class SignalStepContract:
                     result, tally = self.call(step, signal, 7)
                     assert min(tally.values(), default=1) > 0
                     added = sum(n for reason, n in tally.items() if reason.startswith(ADDED))
-                    left = n_counted(signal) + 2 * added - tally.total()
+                    changed = sum(n for reason, n in tally.items() if reason.startswith(CHANGED))
+                    left = n_counted(signal) + 2 * added + changed - tally.total()
                     assert left >= 0
                     if isinstance(result, EventArray):
                         assert not tally

@@ -26,7 +26,7 @@ from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.signals import EventArray, Signal, n_counted
-from neurodata.steps import ADDED
+from neurodata.steps import ADDED, CHANGED
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
 
 
@@ -263,9 +263,11 @@ class ShardEncoder:
         except (EncodingError, RecipeError) as error:
             raise type(error)(f"{self.task.root / ref.recording}: sample {ref.key}: {error}") from None
         added = {reason: n for reason, n in tally.items() if reason.startswith(ADDED)}
-        dropped = {reason: n for reason, n in tally.items() if reason not in added}
+        changed = {reason: n for reason, n in tally.items() if reason.startswith(CHANGED)}
+        dropped = {reason: n for reason, n in tally.items() if reason not in added | changed}
         self.dropped.update(dropped)
         self.notes.update(added)
+        self.notes.update(changed)
         n_read = n_counted(signal)
         self.read += n_read
         self.encoded += _n_encoded(recipe, stored, n_read + sum(added.values()) - sum(dropped.values()))

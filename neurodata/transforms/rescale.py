@@ -10,14 +10,14 @@ import numpy as np
 
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.signals import Series
-from neurodata.steps import Kinds, SignalTransform, Tally, check_choice
+from neurodata.steps import CHANGED, Kinds, SignalTransform, Tally, check_choice
 
 Per = Literal["sample", "channel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rescale(SignalTransform):
-    """(x - low) / (high - low), clipped to 0 to 1; values that were outside are counted as "clipped".
+    """(x - low) / (high - low), clipped to 0 to 1; values that were outside are counted as "changed: clipped".
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Rescale(SignalTransform):
             )
         scaled = (values - low) / np.where(high > low, high - low, 1)
         if outside := int(np.count_nonzero((scaled < 0) | (scaled > 1))):
-            tally["clipped"] += outside
+            tally[CHANGED + "clipped"] += outside
         return Series(np.clip(scaled, 0, 1).astype(np.float32), signal.rate_hz)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import neurodata
+from neurodata.signals import Waveform
 
 RECIPE = """
 dataset = "folder"
@@ -37,3 +38,29 @@ def test_points_are_accounted_for(tmp_path: Path) -> None:
     assert counts.read + n_added == counts.encoded + sum(counts.dropped.values())
     assert 0 < counts.dropped["outside the grid"] < 14
     assert counts.encoded == 14 - counts.dropped["outside the grid"]
+
+
+SOUND_RECIPE = """
+dataset = "folder"
+[[steps]]
+name = "log_mel"
+n_mels = 4
+hop = 200
+[[steps]]
+name = "rescale"
+low = 0.0
+high = 1.0
+[[steps]]
+name = "direct"
+"""
+
+
+def test_values_that_are_clipped_are_told_and_are_no_events_that_are_lost(tmp_path: Path) -> None:
+    (tmp_path / "words" / "one").mkdir(parents=True)
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 1600).astype(np.float32)
+    neurodata.write(Waveform(sound, 16_000), tmp_path / "words" / "one" / "0.wav")
+    recipe = tmp_path / "sound.toml"
+    recipe.write_text(SOUND_RECIPE)
+    counts = neurodata.prepare(f"folder:{tmp_path / 'words'}", recipe=recipe, cache=tmp_path / "cache").counts
+    assert 0 < counts.notes["changed: clipped"] <= 9 * 4
+    assert (counts.read, counts.encoded, dict(counts.dropped)) == (0, 0, {})

@@ -31,7 +31,7 @@ def test_channels_may_have_their_own() -> None:
 def test_values_outside_stated_limits_are_clipped_and_counted() -> None:
     found, tally = rescaled(Rescale(low=0.0, high=16.0))
     assert found == [[0, 0.625], [0, 1], [0.125, 0.875]]
-    assert tally == {"clipped": 2}
+    assert tally == {"changed: clipped": 2}
 
 
 def test_one_limit_may_be_stated() -> None:
