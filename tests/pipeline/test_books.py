@@ -43,6 +43,9 @@ def test_points_are_accounted_for(tmp_path: Path) -> None:
 SOUND_RECIPE = """
 dataset = "folder"
 [[steps]]
+name = "fit_length"
+n_samples = 1600
+[[steps]]
 name = "log_mel"
 n_mels = 4
 hop = 200
