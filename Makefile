@@ -35,6 +35,9 @@ wheel-check: $(VENV)/.test  ## build the wheel, install it away from the checkou
 benchmarks: $(VENV)/.test  ## measured ratios against other libraries
 	$(BIN)/python -m benchmarks.formats
 	$(BIN)/python -m benchmarks.encodings
+	$(BIN)/python -m benchmarks.encodings_static
+	$(BIN)/python -m benchmarks.encodings_audio
+	$(BIN)/python -m benchmarks.encodings_other
 	$(BIN)/python -m benchmarks.transforms
 	$(BIN)/python -m benchmarks.augment
 

@@ -190,15 +190,18 @@ def _call(step: dict[str, Any]) -> str:
 
 
 def _summary(store: StoreReader, reused: bool) -> str:
+    from neurodata.forms import counted_as
+
     counts = store.counts
     what = f"{'reused' if reused else 'prepared'} {store.head.dataset}: {len(store):,} samples"
-    events = f"{counts.read:,} events read, {counts.encoded:,} encoded, {sum(counts.dropped.values()):,} dropped"
+    things = counted_as(store.head.form)
+    events = f"{counts.read:,} {things} read, {counts.encoded:,} encoded, {sum(counts.dropped.values()):,} dropped"
     lines = [f"{what}, {events}" if counts.read or counts.encoded else what]
     lines += [f"  dropped: {count:,} {reason}" for reason, count in counts.dropped.items()]
     n_read, n_dropped = counts.read, sum(counts.dropped.values())
     if n_read and n_dropped > n_read / 10:
         lines.append(
-            f"  CAUTION: {n_dropped / n_read:.0%} of the events are in no sample: is that what the recipe is for?"
+            f"  CAUTION: {n_dropped / n_read:.0%} of the {things} are in no sample: is that what the recipe is for?"
         )
     lines += [f"  noticed: {count:,} {finding}" for finding, count in counts.notes.items()]
     if store.head.source_kind == "twin":

@@ -71,6 +71,7 @@ def view(
 
     neurodata view DvsGesture/user01_led.aedat --T 32 --out recording.png
     """
+    from neurodata.forms import counted_as
     from neurodata.report import save_sample
     from neurodata.storage import is_file
 
@@ -103,7 +104,7 @@ def view(
         frames, name = sample.frames, f"{split}-{index}"
         n_events = sample.meta["n_events"]
         named = f"{chosen.classes[sample.target]}   " if chosen.classes else ""
-        title = f"{named}{sample.key}" + (f"   {n_events:,} events" if n_events else "")
+        title = f"{named}{sample.key}" + (f"   {n_events:,} {counted_as(chosen.store.head.form)}" if n_events else "")
     out = out or Path(f"{name}.png")
     save_sample(frames, out, title)
     note(title)

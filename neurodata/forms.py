@@ -110,6 +110,15 @@ class SeriesForm:
 
 
 Form: TypeAlias = Sensor | WaveformForm | ClipForm | ImageForm | PointCloudForm | SpikeCountsForm | SeriesForm
+
+
+def counted_as(form: Form) -> str:
+    """What is counted of signals of this form, or of what steps make of them: points, spikes or events."""
+    if isinstance(form, PointCloudForm):
+        return "points"
+    return "spikes" if isinstance(form, SpikeCountsForm) else "events"
+
+
 _FORMS: dict[str, type[Form]] = {
     "events": Sensor,
     "sound": WaveformForm,

@@ -175,10 +175,11 @@ class Recipe:
         """
         name, spec = self._all_steps()[-1][0], self.final_spec()
         if spec.has_variable_steps and self.layout != "events" and (self.layout == "dense" or spec.axes[0] != "time"):
-            if spec.axes[0] != "time":
-                what, way_out = "rows as a sample has entries", "end the steps with event_frame"
-            else:
+            if spec.axes[0] == "time":
                 what, way_out = "steps as a sample is long", self._room_for_steps(spec)
+            else:
+                dense = "event_frame" if self.encoding.takes is EventArray else "spike_voxel"
+                what, way_out = "rows as a sample has entries", f"end the steps with {dense}"
             raise RecipeError(
                 f"{self.name}: {name} gives as many {what}, and a {self.layout} store holds samples of one shape: "
                 f"{way_out}"
@@ -404,10 +405,14 @@ def _build_steps(
                     f'{where}: {name} is to be done at load: that needs layout = "events"; {layout} stores hold frames'
                 )
             if is_free:
+                anew = (
+                    'choose layout = "events" or augment in the loader'
+                    if step.takes is EventArray
+                    else "store what comes before it (direct stores values) and draw in the loader (transform=)"
+                )
                 raise RecipeError(
                     f"{where}: {name} is random: stored, it happens once for all epochs, and to test samples too. Say "
-                    'frozen = true if that is meant; to draw anew in every epoch, choose layout = "events" or augment '
-                    "in the loader"
+                    f"frozen = true if that is meant ({name}.frozen=true); to draw anew in every epoch, {anew}"
                 )
         elif view or asks or is_free or step.gives is np.ndarray:
             if is_frozen:

@@ -27,6 +27,7 @@ from neurodata.formats import (
     open_recording,
     recognises,
 )
+from neurodata.formats.idx import labels_beside
 from neurodata.forms import (
     ClipForm,
     Form,
@@ -179,9 +180,15 @@ class Folder(Dataset):
         if self.labels is not None:
             return read_labels(self.labels, self.own_folder)
         rows = tree_rows(self.own_folder, None if format is None else registry.formats[format].extensions)
+        # MNIST's labels stand beside its pictures, which are read with them.
+        read_along = {labels_beside(self.own_folder / row.path) for row in rows}
+        rows = [row for row in rows if self.own_folder / row.path not in read_along]
         if not rows:
             wanted = "" if format is None else f" of {format}"
-            raise SourceNotFoundError(f"{self.own_folder}: no recordings{wanted} below it")
+            raise SourceNotFoundError(
+                f"{self.own_folder}: no recordings{wanted} below it (pages and pictures, .md, .png ... are left alone; "
+                "of pictures that are samples, IDX is read)"
+            )
         return Labels(rows, [])
 
     def _found_out(self, rows: Sequence[Row], stated: str | None) -> dict[str, str]:
@@ -213,7 +220,9 @@ class Folder(Dataset):
         if len(set(forms.values())) != 1:
             found = ", ".join(f"{path} {form}" for path, form in sorted(forms.items()))
             way_out = (
-                "state the format to take with --format" if others else "state one that holds them all with --sensor"
+                "bring them to one form, or state the format to take with --format"
+                if others
+                else "state one that holds them all with --sensor"
             )
             raise FormatError(f"recordings of different {'forms' if others else 'sensors'} ({found}): {way_out}")
         return next(iter(forms.values()))

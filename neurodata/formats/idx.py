@@ -100,6 +100,8 @@ class Pictures:
                 if len(values) < height * width:
                     raise FormatError(f"{self.path}: picture {k}: the file ends before it: get the file again")
                 pixels = np.frombuffer(values, np.uint8).reshape(height, width, 1).astype(np.float32)
+                if k == n - 1:
+                    _check_end(self.path, read, _head_bytes(PICTURES) + n * height * width)
                 yield Reading(Image(pixels / np.float32(255)), Counter())
 
 
@@ -139,9 +141,16 @@ def _labels(path: Path, pictures: Path, n: int) -> NDArray[np.int64]:
         if n_labels != n:
             raise FormatError(f"{path}: {n_labels} labels for the {n} pictures of {pictures.name}: get both again")
         labels = read(_head_bytes(LABELS), n)
-    if len(labels) < n:
-        raise FormatError(f"{path}: the file ends after {len(labels)} of {n} labels: get it again")
+        if len(labels) < n:
+            raise FormatError(f"{path}: the file ends after {len(labels)} of {n} labels: get it again")
+        _check_end(path, read, _head_bytes(LABELS) + n)
     return np.frombuffer(labels, np.uint8).astype(np.int64)
+
+
+def _check_end(path: Path, read: Read, n_bytes: int) -> None:
+    """Nothing follows; of a packed file, reading past the last byte compares the checksum of all of them."""
+    if read(n_bytes, 1):
+        raise FormatError(f"{path}: holds more than the {n_bytes} bytes that its axes tell; get it again")
 
 
 def _head_bytes(magic: bytes) -> int:

@@ -179,7 +179,7 @@ def test_the_sensor_is_the_common_one_or_stated(mine: Path) -> None:
 
 def test_what_makes_no_sense_is_refused(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceNotFoundError, match="empty: no recordings below it"):
+    with pytest.raises(SourceNotFoundError, match=r"empty: no recordings below it .*\.png"):
         find_dataset(f"folder:{tmp_path / 'empty'}")
     with pytest.raises(SourceNotFoundError, match="nothing: no such folder"):
         find_dataset(f"folder:{tmp_path / 'nothing'}")
@@ -327,6 +327,27 @@ def test_a_folder_of_another_kind_is_prepared_by_the_recipe_of_its_kind(
         mine.write_text(f'dataset = "{name}"\n[[steps]]\nname = "{load_recipe(dataset).steps[-1][0]}"\n')
         if recipe != "folder-sound":  # which needs a spectrogram before its encoding
             assert load_recipe(dataset, mine).dataset is dataset
+
+
+def test_pictures_are_read_with_the_labels_beside_them(tmp_path: Path) -> None:
+    def prepared(labels: list[int]) -> tuple[Path, list[int], tuple[str, ...]]:
+        (tmp_path / "mine" / "mine-images-idx3-ubyte").write_bytes(idx(np.zeros((3, 5, 4), np.uint8)))
+        (tmp_path / "mine" / "mine-labels-idx1-ubyte").write_bytes(idx(np.array(labels, np.uint8)))
+        store = neurodata.prepare(f"folder:{tmp_path / 'mine'}", cache=tmp_path / "cache")
+        return store.path, sorted(store.table.targets.tolist()), store.head.classes
+
+    (tmp_path / "mine").mkdir()
+    first, targets, classes = prepared([2, 0, 2])
+    assert (targets, classes) == ([0, 1, 1], ("0", "2"))
+    assert prepared([0, 0, 2])[0] != first
+
+
+def test_sounds_of_two_rates_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    for name, rate_hz in (("a.wav", 8000), ("b.flac", 16_000)):
+        (tmp_path / "one").mkdir(exist_ok=True)
+        neurodata.write(Waveform(np.zeros(100, np.float32), rate_hz), tmp_path / "one" / name)
+    with pytest.raises(FormatError, match="bring them to one form, or state the format"):
+        find_dataset(f"folder:{tmp_path}")
 
 
 def test_an_array_is_the_target_of_one_sample_of_a_file_of_many(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import neurodata
 from neurodata.draws import generator
 from neurodata.encodings.rate import Rate
+from neurodata.errors import RecipeError
 from neurodata.signals import Clip
 
 RECIPE = """
@@ -54,3 +55,9 @@ def test_spikes_are_the_same_for_any_number_of_workers_and_shards(clips: Path, t
     np.testing.assert_array_equal(one[key].astype(bool), Rate(T=3)(clip, generator(7, 0, key)))
     other = spikes_by_key(clips, tmp_path / "other", workers=1, per_shard=5, seed=8)
     assert not np.array_equal(one[key], other[key])
+
+
+def test_spikes_that_are_not_frozen_are_refused_with_ways_that_exist_for_pictures(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"\(rate\.frozen=true\).*direct stores values") as refused:
+        neurodata.prepare("mnist", encoding="rate", T=4, twin=True, cache=tmp_path)
+    assert "events" not in str(refused.value)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurodata import prepare, write
 from neurodata.encodings.sparse_voxel import SparseVoxel, to_dense
 from neurodata.encodings.spike_voxel import SpikeVoxel, rolled, unrolled
 from neurodata.errors import EncodingError, RecipeError
@@ -173,6 +174,13 @@ def test_parameters_that_are_none_are_refused(parameters: dict) -> None:
         SparseVoxel(value="points", pick="random")
     with pytest.raises(RecipeError, match="is random"):
         SpikeVoxel(value="points", pick="random").occupied(cloud_of([[0, 0, 0]]))
+
+
+def test_a_store_of_sparse_voxels_is_refused_with_the_dense_ones(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    write(cloud_of([[0, 0, 0]]), tmp_path / "one" / "a.ply")
+    with pytest.raises(RecipeError, match="end the steps with spike_voxel"):
+        prepare(f"folder:{tmp_path}", encoding="sparse_voxel")
 
 
 def test_values_beyond_float32_are_refused() -> None:

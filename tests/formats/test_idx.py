@@ -106,6 +106,25 @@ def test_pictures_of_no_or_absurd_size_are_refused(tmp_path: Path, shape: tuple[
         open_collection(path, "idx")
 
 
+@pytest.mark.parametrize("of_labels", [False, True])
+def test_a_changed_byte_in_a_packed_file_is_found_by_its_checksum(tmp_path: Path, of_labels: bool) -> None:
+    contents = [idx(PICTURES), idx(np.array([7, 2], np.uint8))]
+    path = saved(tmp_path, *contents, (True, True))
+    damaged = path.with_name(path.name.replace("images-idx3", "labels-idx1")) if of_labels else path
+    plain = contents[of_labels]
+    stored = bytearray(gzip.compress(plain, compresslevel=0))  # as it is, so that a changed byte still unpacks
+    stored[stored.index(plain) + len(plain) - 1] ^= 1
+    damaged.write_bytes(stored)
+    with pytest.raises(FormatError, match=r"does not unpack with gzip .*CRC"):
+        list(open_collection(path, "idx").readings())
+
+
+def test_a_packed_file_that_holds_more_than_its_axes_tell_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, idx(PICTURES) + b"!", packed=(True, False))
+    with pytest.raises(FormatError, match="holds more than the 40 bytes"):
+        list(open_collection(path, "idx").readings())
+
+
 def test_a_sensor_is_none_of_its_business(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="pictures have no sensor"):
         open_collection(saved(tmp_path, idx(PICTURES)), sensor=Sensor(28, 28))
