@@ -115,7 +115,7 @@ def test_a_changed_byte_in_a_packed_file_is_found_by_its_checksum(tmp_path: Path
     stored = bytearray(gzip.compress(plain, compresslevel=0))  # as it is, so that a changed byte still unpacks
     stored[stored.index(plain) + len(plain) - 1] ^= 1
     damaged.write_bytes(stored)
-    with pytest.raises(FormatError, match="does not unpack with gzip .*CRC"):
+    with pytest.raises(FormatError, match=r"does not unpack with gzip .*CRC"):
         list(open_collection(path, "idx").readings())
 
 

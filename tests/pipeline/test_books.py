@@ -67,3 +67,11 @@ def test_values_that_are_clipped_are_told_and_are_no_events_that_are_lost(tmp_pa
     counts = neurodata.prepare(f"folder:{tmp_path / 'words'}", recipe=recipe, cache=tmp_path / "cache").counts
     assert 0 < counts.notes["changed: clipped"] <= 9 * 4
     assert (counts.read, counts.encoded, dict(counts.dropped)) == (0, 0, {})
+
+
+def test_clouds_without_points_are_told(tmp_path: Path) -> None:
+    (tmp_path / "clouds" / "none").mkdir(parents=True)
+    (tmp_path / "clouds" / "none" / "0.off").write_text("OFF\n0 0 0\n")
+    (tmp_path / "clouds" / "none" / "1.off").write_text("OFF\n1 0 0\n0 0 0\n")
+    counts = neurodata.prepare(f"folder:{tmp_path / 'clouds'}", cache=tmp_path / "cache").counts
+    assert (counts.read, dict(counts.notes)) == (1, {"samples without points": 1})
