@@ -80,7 +80,7 @@ class PointCloudForm:
 
     def __str__(self) -> str:
         length = "" if self.n_points is None else f"{self.n_points} "
-        return f"{length}points with {self.n_features} features"
+        return f"{length}points with {self.n_features or 'no'} feature{'s' * (self.n_features != 1)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from neurodata import registry
 from neurodata.datasets import Dataset, find_dataset
 from neurodata.draws import generator
 from neurodata.errors import RecipeError
-from neurodata.forms import Form, Sensor
+from neurodata.forms import ClipForm, Form, Sensor, WaveformForm
 from neurodata.signals import EventArray, Signal
 from neurodata.steps import (
     ADDED,
@@ -130,10 +130,11 @@ class Recipe:
         if self.samples_per_shard < 1:
             raise RecipeError(f"{self.name}: samples_per_shard is {self.samples_per_shard}; expected at least 1")
         kind: type = self.dataset.gives
+        before = self.dataset.name
         for name, step in self._all_steps():
             if not issubclass(kind, step.takes):
-                raise RecipeError(f"{self.name}: {_does_not_follow(name, step, kind)}")
-            kind = step.gives
+                raise RecipeError(f"{self.name}: {_does_not_follow(name, step, before, kind)}")
+            before, kind = name, step.gives
         self._check_labels()
         self._check_targets()
         if kind is not np.ndarray:
@@ -146,8 +147,8 @@ class Recipe:
             )
         if self.layout == "events" and not isinstance(self._stored_form(), Sensor):
             raise RecipeError(
-                f"{self.name}: layout events holds events, and the steps before {self.view[0].name} give none: choose "
-                'layout "dense" or "sparse", or state a step that makes events'
+                f"{self.name}: layout events holds events, and the steps before {self.view[0].name} give none: leave "
+                "the layout out (dense or sparse follows from what is stored), or state a step that makes events"
             )
 
     @property
@@ -185,9 +186,10 @@ class Recipe:
                 f"{way_out}"
             )
         if self.layout == "sparse" and spec.dtype.name not in SPARSE_DTYPES:
+            or_events = " or events" if self.encoding.takes is EventArray else ""
             raise RecipeError(
                 f"{self.name}: {name} gives {spec.dtype}, and a sparse store holds counts "
-                f"({', '.join(SPARSE_DTYPES)}): choose layout dense or events"
+                f"({', '.join(SPARSE_DTYPES)}): choose layout dense{or_events}"
             )
         if spec.size_bytes > LARGEST_ARRAY_BYTES:
             raise RecipeError(
@@ -199,12 +201,11 @@ class Recipe:
     def _room_for_steps(self, spec: ArraySpec) -> str:
         """What to do about samples of different lengths that a dense store does not hold."""
         takes_events = issubclass(EventArray, self.encoding.takes)
-        if takes_events:
-            one_length = "state T as well"
-        else:
-            one_length = "state fit_length before it where that is sound, or clip_frames in its place for video"
         layouts = ["sparse"] * (spec.dtype.name in SPARSE_DTYPES) + ["events"] * takes_events
-        return one_length + (f", or choose layout {' or '.join(layouts)}" if layouts else "")
+        one_length = {ClipForm: "clip_frames in its place", WaveformForm: "fit_length before it"}
+        stated = "T as well" if takes_events else one_length.get(type(self.dataset.form))
+        ways = [f"state {stated}"] * (stated is not None) + [f"choose layout {' or '.join(layouts)}"] * bool(layouts)
+        return ", or ".join(ways) or "take an encoding that gives counts or spikes"
 
     def final_spec(self) -> ArraySpec:
         """What the last step gives, whether or not the layout can hold it."""
@@ -500,11 +501,11 @@ def _without_aliases(where: str, table: Mapping[str, Any], step_class: type) -> 
     return resolved
 
 
-def _does_not_follow(name: str, step: Step, kind: type) -> str:
-    """Why a step cannot come after one that gives this kind of signal."""
+def _does_not_follow(name: str, step: Step, before: str, kind: type) -> str:
+    """Why a step cannot come after one, or a dataset, that gives this kind of signal."""
     if kind is np.ndarray:
         return f"{name} comes after an encoding: transforms come before it, and a recipe has one encoding"
-    return f"step {name} takes {kind_names(step.takes)}, but what comes before gives {kind.__name__}"
+    return f"step {name} takes {kind_names(step.takes)}, but {before} before it gives {kind.__name__}"
 
 
 def kind_names(kinds: Kinds) -> str:

@@ -266,6 +266,20 @@ def test_every_encoding_is_stated_in_a_recipe_and_its_identity_states_it_again(
     assert (again.steps, again.recipe_id) == (recipe.steps, recipe.recipe_id)
 
 
+def test_a_layout_that_does_not_hold_pictures_is_not_answered_with_another_that_does_not() -> None:
+    with pytest.raises(RecipeError, match=r"a sparse store holds counts .*: choose layout dense$"):
+        load_recipe("mnist", layout="sparse").array()
+    with pytest.raises(RecipeError, match="leave the layout out"):
+        load_recipe("mnist", layout="events")
+
+
+def test_a_step_that_does_not_fit_is_told_with_what_is_before_it() -> None:
+    with pytest.raises(RecipeError, match="step ttfs takes Image or Clip or Series, but n-mnist before it gives Event"):
+        load_recipe("n-mnist", encoding="ttfs", T=4)
+    with pytest.raises(RecipeError, match="step bae takes Waveform, but log_mel before it gives Series"):
+        load_recipe("fsdd", encoding="bae")
+
+
 @pytest.mark.parametrize(
     ("encoding", "words"),
     [
@@ -273,7 +287,7 @@ def test_every_encoding_is_stated_in_a_recipe_and_its_identity_states_it_again(
         (SignFrame(duration_us=1000), "state T as well, or choose layout events$"),
         (
             Direct(),
-            "state fit_length before it where that is sound, or clip_frames in its place for video$",
+            "state clip_frames in its place$",
         ),
     ],
 )

@@ -17,6 +17,7 @@ from neurodata.steps import MOVES_ALL, moves_of
 from neurodata.targets import TargetSpec, check_targets, parted_by
 from tests.augmentation_contract import frames_for, targets_for
 from tests.labelled import recording
+from tests.step_examples import names_for_events
 
 FLOAT = np.dtype(np.float32)
 VALUES = TargetSpec("v", "values", FLOAT, (2,), ("axis",))
@@ -85,7 +86,11 @@ def test_a_transform_that_does_not_say_is_taken_to_move_everything_and_an_encodi
 
 # What displaces events by noise about the place or moment where they are, and what adds some.
 NOISE = {"jitter_space", "jitter_time", "uniform_noise"}
-STEPS = [(name, dict(parameters)) for name in registry.transforms for parameters in registry.transforms[name].examples]
+STEPS = [
+    (name, dict(parameters))
+    for name in names_for_events(registry.transforms)
+    for parameters in registry.transforms[name].examples
+]
 
 
 @pytest.mark.parametrize(("name", "parameters"), STEPS)

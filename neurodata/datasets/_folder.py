@@ -214,7 +214,7 @@ class Folder(Dataset):
         if sensor is not None:
             if others:
                 holds = registry.formats[others[0]].gives.__name__
-                raise RecipeError(f"{first_of[others[0]]}: a sensor is stated, but {others[0]} holds a {holds}")
+                raise RecipeError(f"{first_of[others[0]]}: a sensor is stated, but {others[0]} holds {holds}")
             return sensor
         forms = {path: own_form(self.own_folder / path, name) for name, path in first_of.items()}
         if len(set(forms.values())) != 1:

@@ -69,7 +69,7 @@ class SpeechCommands(Dataset):
         SourceNotFoundError
             When there is no recording, or a list names one that is missing.
         FormatError
-            When the two lists name the same recording, or one names it twice.
+            When the two lists name the same recording, one names it twice, or one names none.
         """
         samples = [
             SampleRef(
@@ -126,6 +126,10 @@ def _check_lists(root: Path, keys: set[str]) -> None:
             if key in seen:
                 raise FormatError(f"{root / list_name} names {key}, as {seen[key]} does; take it out of one of them")
             seen[key] = list_name
+    # What no list names is for training: without a list, speakers that test would train.
+    for list_name in (VALIDATION_LIST, TEST_LIST):
+        if list_name not in seen.values():
+            raise FormatError(f"{root / list_name}: names no recording; unpack the archive again")
 
 
 DATASET = SpeechCommands()

@@ -167,7 +167,7 @@ def _format_of(path: Path, format: str | None) -> AnyFormat:
 def _open(path: Path, format: str | None, sensor: Sensor | None, item: Item | None, keep: bool) -> Recording:
     found = _format_of(path, format)
     if found.gives is not EventArray:
-        raise FormatError(f"{path}: {found.name} holds a {found.gives.__name__}, not events: neurodata.read gives it")
+        raise FormatError(f"{path}: {found.name} holds {found.gives.__name__}, not events: neurodata.read gives it")
     if isinstance(found, CollectionFormat):
         reading = _read_item(found.open(path, sensor), item)
         return MemoryRecording(path, found.name, cast(EventArray, reading.signal), Counter(reading.findings))

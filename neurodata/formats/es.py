@@ -119,6 +119,8 @@ def _decode(
             at += 1
             continue
         if at + EVENT_BYTES > len(raw):
+            if s.bytes_left - at < EVENT_BYTES:
+                s.damage = TRUNCATED
             break
         time_us += first >> flag_bits
         if flag_bits == 2 and first & 1:
@@ -130,8 +132,6 @@ def _decode(
             p[n] = first >> (flag_bits - 1) & 1
             n += 1
         at += EVENT_BYTES
-    if n < len(t) and s.bytes_left - at < EVENT_BYTES and at < s.bytes_left:
-        s.damage = TRUNCATED
     s.time_us = time_us
     s.position = at
     s.n_events = n

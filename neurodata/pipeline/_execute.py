@@ -21,11 +21,11 @@ from neurodata import registry
 from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, FormatError, RecipeError, StorageError
 from neurodata.formats import AnyFormat, CollectionFormat, Format, Reading, Recording, SignalFormat
-from neurodata.forms import Form, Sensor, admits
+from neurodata.forms import Form, Sensor, admits, counted_as
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
-from neurodata.signals import EventArray, Signal, n_counted
+from neurodata.signals import EventArray, PointCloud, Signal, SpikeCounts, n_counted
 from neurodata.steps import ADDED, NOTED
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
 
@@ -268,6 +268,8 @@ class ShardEncoder:
         self.dropped.update(dropped)
         self.notes.update(notes)
         n_read = n_counted(signal)
+        if n_read == 0 and isinstance(signal, PointCloud | SpikeCounts):
+            self.notes[f"samples without {counted_as(signal.form)}"] += 1
         self.read += n_read
         self.encoded += _n_encoded(recipe, stored, n_read + n_added - sum(dropped.values()))
         row = SampleRow(ref.key, ref.target, ref.group)

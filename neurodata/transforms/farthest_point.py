@@ -18,7 +18,7 @@ from neurodata.errors import EncodingError
 from neurodata.forms import PointCloudForm
 from neurodata.kernel import kernel
 from neurodata.signals import PointCloud
-from neurodata.steps import Kinds, SignalTransform, Tally, check_choice, check_whole
+from neurodata.steps import MOVES_NOTHING, Kinds, Moves, SignalTransform, Tally, check_choice, check_whole
 from neurodata.transforms._points import require_numbers, taken
 
 Start = Literal["first", "centre", "random"]
@@ -58,6 +58,7 @@ class FarthestPoint(SignalTransform):
 
     takes: ClassVar[Kinds] = PointCloud
     gives: ClassVar[type] = PointCloud
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"n": 8},
         {"n": 5, "start": "centre", "few": "error"},

@@ -11,7 +11,7 @@ import numpy as np
 
 from neurodata.forms import WaveformForm
 from neurodata.signals import Waveform
-from neurodata.steps import Tally, check_choice, check_whole
+from neurodata.steps import MOVES_TIME, Moves, Tally, check_choice, check_whole
 from neurodata.transforms._sound import SoundTransform, require_numbers
 
 Anchor = Literal["start", "centre"]
@@ -41,6 +41,7 @@ class FitLength(SoundTransform):
     n_samples: int
     anchor: Anchor = "start"
 
+    moves: ClassVar[Moves] = MOVES_TIME
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"n_samples": 1000}, {"n_samples": 3001, "anchor": "centre"})
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurodata.errors import EncodingError
 from neurodata.forms import PointCloudForm
 from neurodata.signals import PointCloud
-from neurodata.steps import Kinds, SignalTransform, Tally, check_choice, check_range
+from neurodata.steps import MOVES_NOTHING, Kinds, Moves, SignalTransform, Tally, check_choice, check_range
 from neurodata.transforms._points import require_numbers, taken
 
 Pick = Literal["first", "random", "mean"]
@@ -50,6 +50,7 @@ class GridSample(SignalTransform):
 
     takes: ClassVar[Kinds] = PointCloud
     gives: ClassVar[type] = PointCloud
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"voxel": 0.5},
         {"voxel": 0.5, "pick": "random"},

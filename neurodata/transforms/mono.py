@@ -12,7 +12,7 @@ import numpy as np
 from neurodata.errors import RecipeError
 from neurodata.forms import WaveformForm
 from neurodata.signals import Waveform
-from neurodata.steps import Tally, check_whole
+from neurodata.steps import MOVES_NOTHING, Moves, Tally, check_whole
 from neurodata.transforms._sound import SoundTransform, require_numbers
 
 
@@ -35,6 +35,7 @@ class Mono(SoundTransform):
 
     channel: int | None = None
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"channel": 0})
 
     def __post_init__(self) -> None:

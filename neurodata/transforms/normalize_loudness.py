@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from neurodata.signals import Waveform
-from neurodata.steps import Tally, check_choice, check_range
+from neurodata.steps import MOVES_NOTHING, Moves, Tally, check_choice, check_range
 from neurodata.transforms._sound import SoundTransform, require_numbers
 
 Method = Literal["peak", "rms"]
@@ -39,6 +39,7 @@ class NormalizeLoudness(SoundTransform):
     level: float = 1.0
     method: Method = "peak"
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"level": 0.3, "method": "rms"})
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from neurodata.errors import EncodingError, RecipeError
 from neurodata.forms import WaveformForm
 from neurodata.kernel import kernel
 from neurodata.signals import Waveform
-from neurodata.steps import Tally, check_memory, check_range, check_whole
+from neurodata.steps import MOVES_NOTHING, Moves, Tally, check_memory, check_range, check_whole
 from neurodata.transforms._sound import SoundTransform, require_numbers
 
 MOST_TAPS = 2**24  # of all filters together: 128 MB
@@ -56,6 +56,7 @@ class Resample(SoundTransform):
     half_width: int = 6
     rolloff: float = 0.99
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"rate_hz": 8000}, {"rate_hz": 11025, "half_width": 16})
     aliases: ClassVar[Mapping[str, str]] = {"new_freq": "rate_hz", "lowpass_filter_width": "half_width"}
 

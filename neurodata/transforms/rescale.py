@@ -10,7 +10,7 @@ import numpy as np
 
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.signals import Series
-from neurodata.steps import NOTED, Kinds, SignalTransform, Tally, check_choice
+from neurodata.steps import MOVES_NOTHING, NOTED, Kinds, Moves, SignalTransform, Tally, check_choice
 
 Per = Literal["sample", "channel"]
 
@@ -39,6 +39,7 @@ class Rescale(SignalTransform):
     high: float | None = None
     per: Per = "sample"
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {},
         {"per": "channel"},

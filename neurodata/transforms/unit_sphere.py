@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from neurodata.signals import PointCloud
-from neurodata.steps import Kinds, SignalTransform, Tally, check_choice
+from neurodata.steps import MOVES_SPACE, Kinds, Moves, SignalTransform, Tally, check_choice
 from neurodata.transforms._points import require_numbers
 
 Centre = Literal["mean", "box", "origin"]
@@ -44,6 +44,7 @@ class UnitSphere(SignalTransform):
 
     takes: ClassVar[Kinds] = PointCloud
     gives: ClassVar[type] = PointCloud
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"centre": "box"}, {"centre": "origin"})
 
     def __post_init__(self) -> None:

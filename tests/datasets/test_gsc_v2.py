@@ -62,6 +62,12 @@ def test_lists_that_do_not_fit_the_files_are_refused(
         DATASET.samples(write(tmp_path, validation, test))
 
 
+@pytest.mark.parametrize("empty", ["validation", "test"])
+def test_an_empty_list_is_refused_as_its_speakers_would_train(tmp_path: Path, empty: str) -> None:
+    with pytest.raises(FormatError, match=r"(validation|testing)_list\.txt: names no recording"):
+        DATASET.samples(write(tmp_path, **{empty: "\n"}))
+
+
 def test_a_tree_without_a_list_or_recordings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFoundError, match=r"no testing_list\.txt there"):
         DATASET.find_root(tmp_path)

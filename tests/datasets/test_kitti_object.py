@@ -14,6 +14,7 @@ from neurodata.datasets._street_twin import KINDS, N_ON_OBJECT, N_POINTS, calibr
 from neurodata.errors import FormatError, RecipeError, SourceNotFoundError
 from neurodata.formats import read
 from neurodata.forms import admits
+from neurodata.recipe import load_recipe
 from neurodata.signals import PointCloud
 
 DATASET = registry.datasets["kitti-object"]
@@ -238,3 +239,15 @@ def test_a_twin_goes_the_whole_way_into_a_batch(tmp_path: Path) -> None:
         number = Path(refs[key].recording).stem
         labels, calib = (root / "training" / folder / f"{number}.txt" for folder in ("label_2", "calib"))
         assert np.array_equal(boxes.numpy(), read_boxes(labels, calib))
+
+
+def test_boxes_stay_with_points_that_are_chosen_and_not_with_points_that_are_moved(tmp_path: Path) -> None:
+    def recipe(transform: str) -> Path:
+        path = tmp_path / "mine.toml"
+        path.write_text(f'dataset = "kitti-object"\n[[steps]]\n{transform}\n[[steps]]\nname = "spike_voxel"\n')
+        return path
+
+    for transform in ('name = "farthest_point"\nn = 9', 'name = "grid_sample"\nvoxel = 0.5'):
+        assert load_recipe(DATASET, recipe(transform)).steps[-1][0] == "spike_voxel"
+    with pytest.raises(RecipeError, match="unit_sphere does not fit kitti-object: it moves pixels"):
+        load_recipe(DATASET, recipe('name = "unit_sphere"'))

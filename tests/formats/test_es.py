@@ -100,6 +100,14 @@ def test_the_kernel_equals_its_reference_wherever_it_stops(
     assert np.array_equal(found.y, 2 * found.x)
 
 
+def test_a_block_may_end_before_the_last_bytes_without_an_event() -> None:
+    raw = np.frombuffer(struct.pack("<BHH", 1, 0, 0) + b"\xfc", np.uint8)  # an event, then a reset
+    state, columns = np.zeros(1, STATE), Columns.empty(8)
+    state["bytes_left"] = len(raw)
+    decode(raw[:5], state, columns, flag_bits=2)
+    assert (int(state["position"][0]), int(state["damage"][0])) == (5, 0)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -236,7 +236,6 @@ def test_a_written_file_is_the_specifications(tmp_path: Path) -> None:
         (Waveform(np.array([0, np.nan], np.float32), 8000.0), "samples reach from nan to nan; expected numbers"),
         (Waveform(np.array([0, 1.5], np.float32), 8000.0), r"samples reach from 0\.0 to 1\.5; .*scale them"),
         (Waveform(np.zeros(2, np.float32), 8000.5), r"rate_hz is 8000\.5; wav holds whole numbers"),
-        (Waveform(np.zeros(2, np.float32), float("inf")), "rate_hz is inf"),
         (Waveform(np.zeros((2, 0), np.float32), 8000.0), "0 channels; wav holds 1 to"),
         (Waveform(np.zeros(60, np.float32), 8000.0), "120 bytes of samples; wav holds at most 4 GB"),
     ],

@@ -66,3 +66,11 @@ def test_values_that_are_clipped_are_noted_and_nothing_is_missing(tmp_path: Path
     store = neurodata.prepare(f"folder:{tmp_path / 'sounds'}", recipe=recipe, cache=tmp_path / "cache")
     assert store.counts.notes["noted: clipped values"] > 0
     assert not store.counts.dropped
+
+
+def test_clouds_without_points_are_told(tmp_path: Path) -> None:
+    (tmp_path / "clouds" / "none").mkdir(parents=True)
+    (tmp_path / "clouds" / "none" / "0.off").write_text("OFF\n0 0 0\n")
+    (tmp_path / "clouds" / "none" / "1.off").write_text("OFF\n1 0 0\n0 0 0\n")
+    counts = neurodata.prepare(f"folder:{tmp_path / 'clouds'}", cache=tmp_path / "cache").counts
+    assert (counts.read, dict(counts.notes)) == (1, {"samples without points": 1})
