@@ -90,6 +90,22 @@ def serve(
     return answer
 
 
+def ranged(content: bytes, *, status: int = 206, cut: int | None = None) -> Answer:
+    """An HTTP answer to `bytes=a-b`; `cut`: the connection ends after so many bytes."""
+
+    def answer(handler: Handler) -> None:
+        wanted = handler.headers["Range"]
+        first, last = map(int, wanted.removeprefix("bytes=").split("-")) if wanted else (0, len(content) - 1)
+        body = content[first : last + 1]
+        if status >= 400:
+            return handler.head(status, Content_Length=0)
+        handler.head(status if wanted else 200, Content_Length=len(body))
+        handler.wfile.write(body[:cut])
+        return None
+
+    return answer
+
+
 def ignore_range(content: bytes, cut: int | None = None) -> Answer:
     """The whole file, whatever was asked for."""
     return fixed(200, content[:cut], Content_Length=len(content))
@@ -105,10 +121,15 @@ def fixed(status: int, body: bytes = b"", **headers: object) -> Answer:
     return answer
 
 
+class _Server(ThreadingHTTPServer):
+    # Of connections that wait to be accepted; beyond, a client tries again after a second.
+    request_queue_size = 128
+
+
 def start_server() -> tuple[Loopback, Callable[[], None]]:
     """A running server, and what stops it."""
     handler = type("BoundHandler", (Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     handler.loopback = Loopback(server.server_port)  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

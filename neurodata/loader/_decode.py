@@ -15,10 +15,11 @@ from torch import Tensor
 
 from neurodata.draws import generator
 from neurodata.errors import LoaderError
-from neurodata.loader._ahead import Workers, read_ahead
+from neurodata.loader._ahead import Workers, fetched, read_ahead
 from neurodata.loader._form import Form
 from neurodata.loader._pool import BufferPool
 from neurodata.loader._resize import resized
+from neurodata.storage import Fetched
 
 if TYPE_CHECKING:
     from neurodata.loader._split import Split
@@ -78,7 +79,9 @@ class Decoder:
 
     def _begin(self, portion: Portion, workers: Workers, threads: int) -> _Begun:
         n = len(portion.positions)
-        lengths = self.split.source.lengths(self.split.indices[portion.positions])
+        indices = self.split.indices[portion.positions]
+        fetching = workers.fetch(self.split.source, indices)
+        lengths = self.split.source.lengths(indices)
         places = None
         if lengths is not None:
             longest = int(lengths.max())
@@ -88,7 +91,7 @@ class Decoder:
         n_parts = min(n, threads)
         bounds = [n * part // n_parts for part in range(n_parts + 1)]
         parts = [
-            workers.submit(self._part, portion.positions, lengths, places, range(start, stop), workers)
+            workers.submit(self._part, portion.positions, lengths, places, range(start, stop), fetching, workers)
             for start, stop in pairwise(bounds)
         ]
         return _Begun(portion, lengths, places, parts)
@@ -133,22 +136,24 @@ class Decoder:
         lengths: NDArray[np.int64] | None,
         places: Tensor | None,
         part: range,
+        fetching: Future[Fetched] | None,
         workers: Workers,
     ) -> Elsewhere:
         """Decode some samples of a batch: into their places, or each by itself where lengths are not known yet."""
         elsewhere: Elsewhere = []
-        for k in part:
-            if workers.stopped:
-                break
-            position = int(positions[k])
-            try:
-                if lengths is None or places is None:
-                    elsewhere.append(self._by_itself(position))
-                else:
-                    elsewhere.append(self._in_place(position, places[k], int(lengths[k])))
-            except Exception as error:
-                error.add_note(f"while loading sample {self.split.keys[position]!r}")
-                raise
+        with fetched(fetching):
+            for k in part:
+                if workers.stopped:
+                    break
+                position = int(positions[k])
+                try:
+                    if lengths is None or places is None:
+                        elsewhere.append(self._by_itself(position))
+                    else:
+                        elsewhere.append(self._in_place(position, places[k], int(lengths[k])))
+                except Exception as error:
+                    error.add_note(f"while loading sample {self.split.keys[position]!r}")
+                    raise
         return elsewhere
 
     def _in_place(self, position: int, place: Tensor, n_steps: int) -> Tensor | None:

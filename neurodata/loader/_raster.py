@@ -17,10 +17,11 @@ from torch import Tensor
 
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import EncodingError
-from neurodata.loader._ahead import Workers, read_ahead
+from neurodata.loader._ahead import Workers, fetched, read_ahead
 from neurodata.loader._decode import Portion
 from neurodata.loader._dtype import DTYPES
 from neurodata.loader._pool import BufferPool
+from neurodata.storage import Fetched
 from neurodata.store import SparseLayout
 
 if TYPE_CHECKING:
@@ -66,17 +67,19 @@ class RasterDecoder:
         return read_ahead(portions, self._begin, self._finish, threads, ahead)
 
     def _begin(self, portion: Portion, workers: Workers) -> _Begun:
-        return _Begun(portion, [workers.submit(self._read, i) for i in portion.positions.tolist()])
+        fetching = workers.fetch(self.split.source, self.split.indices[portion.positions])
+        return _Begun(portion, [workers.submit(self._read, i, fetching) for i in portion.positions.tolist()])
 
-    def _read(self, position: int) -> tuple[NDArray[Any], ...]:
+    def _read(self, position: int, fetching: Future[Fetched] | None) -> tuple[NDArray[Any], ...]:
         """A sample's code; or the addresses of its events, and one past the last of each frame, int64 [T]."""
         store, view = self.split.store, self.split.source.view
         index = int(self.split.indices[position])
         try:
-            if view is None:
-                return (store.read_code(index).copy(),)
-            times, address = view.times_and_addresses(store, index)
-            return address.copy(), view.event_frame.bounds(times, view.event_frame.T or 1)[1]
+            with fetched(fetching):
+                if view is None:
+                    return (store.read_code(index).copy(),)
+                times, address = view.times_and_addresses(store, index)
+                return address.copy(), view.event_frame.bounds(times, view.event_frame.T or 1)[1]
         except Exception as error:
             error.add_note(f"while loading sample {self.split.keys[position]!r}")
             raise

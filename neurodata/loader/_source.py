@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from neurodata.loader._view import View
 from neurodata.steps import ArraySpec
+from neurodata.storage import Fetched
 from neurodata.store import StoreReader
 
 
@@ -35,6 +37,11 @@ class FrameSource:
         if not self.spec.has_variable_steps:
             return np.full(len(indices), self.spec.shape[0] if self.spec.shape else 1, np.int64)
         return self.store.table.n_steps[indices] if self.view is None else None
+
+    def fetch(self, indices: NDArray[np.int64], cancelled: Callable[[], bool] = lambda: False) -> Fetched:
+        """What reading these samples needs of a store behind a URL, in few requests; see `StoreReader.fetch`."""
+        names = None if self.view is None else self.view.columns
+        return self.store.fetch(indices, names, cancelled)
 
     def read(self, index: int, seed: int = 0, epoch: int = 0) -> NDArray[Any]:
         """The frames of one sample as a new array, of the type that `spec` tells."""

@@ -162,7 +162,8 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
 
     def __getitems__(self, positions: Sequence[int]) -> list[tuple[Tensor, int]]:
         """Several items at once, for torch's DataLoader."""
-        return [self[i] for i in positions]
+        with self.source.fetch(self.indices[[self._position(i) for i in positions]]).in_use():
+            return [self[i] for i in positions]
 
     def sample(self, i: int) -> Sample:
         """Sample i in the stored type, with its name, group and what was measured when it was made."""

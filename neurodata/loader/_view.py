@@ -128,6 +128,12 @@ class View:
         """Whether frames are counts of stored events, of one length: no coordinates are needed for them."""
         return len(self.steps) == 1 and isinstance(self.encoding, EventFrame) and self.encoding.T is not None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a store of events that frames are made of."""
+        needs_times = not self.counts_addresses or self.event_frame.needs_times
+        return ("t", "address") if needs_times else ("address",)
+
     def _draws(self, k: int, key: str, seed: int, epoch: int) -> np.random.Generator | None:
         return generator(seed, epoch, f"step {k} of {key}") if self.steps[k].step.stochastic else None
 

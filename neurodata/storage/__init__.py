@@ -9,6 +9,7 @@ from neurodata.storage._disk import is_file as is_file
 from neurodata.storage._disk import is_folder as is_folder
 from neurodata.storage._download import download as download
 from neurodata.storage._download import figshare_url as figshare_url
+from neurodata.storage._fetched import Fetched as Fetched
 from neurodata.storage._files import canonical_json as canonical_json
 from neurodata.storage._files import read_json as read_json
 from neurodata.storage._files import remove_leftovers as remove_leftovers
@@ -22,6 +23,7 @@ from neurodata.storage._location import Location as Location
 from neurodata.storage._location import RemotePath as RemotePath
 from neurodata.storage._location import locate as locate
 from neurodata.storage._lock import exclusive as exclusive
+from neurodata.storage._remote import fetch_ranges as fetch_ranges
 from neurodata.storage._roots import cache_root as cache_root
 from neurodata.storage._roots import index_root as index_root
 from neurodata.storage._roots import search_roots as search_roots

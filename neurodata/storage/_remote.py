@@ -5,19 +5,22 @@ from __future__ import annotations
 import importlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from neurodata.errors import MissingExtraError, StorageError
+from neurodata.storage._fetched import Fetched, Held, fetched_in_use
 from neurodata.storage._location import Location, RemotePath
-from neurodata.storage._ranges import merge_ranges
+from neurodata.storage._ranges import Span, merge_ranges
 
-# A request to object storage takes as long as some megabytes do; at most so much is asked for at once.
+# A request to object storage takes as long as some megabytes do; at most so much is asked for in one.
 GAP_BYTES = 1 << 20
 LONGEST_BYTES = 8 << 20
+# Requests of one call that are under way at a time.
+AT_ONCE = 16
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
 # Asking again would not help.
 _FINAL = (
@@ -34,6 +37,7 @@ _TRANSIENT_STATUS = frozenset({408, 425, 429})
 
 # (start, stop) half-open, or None for the whole file.
 Range: TypeAlias = tuple[int, int] | None
+Part: TypeAlias = tuple[RemotePath, Range]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +79,18 @@ class RemoteFile:
         self.read_many([(offset, buffers)])
 
     def read_many(self, wanted: Sequence[tuple[int, Sequence[memoryview]]]) -> None:
-        """Ranges with less than `GAP_BYTES` between them share a request; requests run side by side."""
+        """Ranges with less than `GAP_BYTES` between them share a request; none is made for what is `Fetched`."""
         ranges = [(offset, offset + sum(map(len, buffers))) for offset, buffers in wanted]
-        spans = merge_ranges(ranges, GAP_BYTES, LONGEST_BYTES)
-        contents = fetch(self._url, [(span.start, span.stop) for span in spans])
+        held = [fetched_in_use().find(self._url, start, stop) for start, stop in ranges]
+        missing = [k for k, content in enumerate(held) if content is None]
+        spans = merge_ranges([ranges[k] for k in missing], GAP_BYTES, LONGEST_BYTES)
+        contents = fetch(self._url, [(span.start, span.stop) for span in spans]) if spans else []
         for span, content in zip(spans, contents, strict=True):
             for member in span.members:
-                offset, buffers = wanted[member]
-                _scatter(memoryview(content)[offset - span.start :], buffers)
+                held[missing[member]] = memoryview(content)[ranges[missing[member]][0] - span.start :]
+        for (_, buffers), found in zip(wanted, held, strict=True):
+            if found is not None:
+                _scatter(found, buffers)
 
     def fall_back(self) -> bool:
         """There is no other place."""
@@ -119,48 +127,97 @@ def fetch(path: RemotePath, ranges: Sequence[Range]) -> list[bytes]:
     MissingExtraError
         When the library for this kind of address is not installed.
     """
-    contents: dict[int, bytes] = {}
-    missing = list(range(len(ranges)))
+    contents = []
+    for answer in _fetch_each([(path, part) for part in ranges]):
+        if isinstance(answer, Exception):
+            raise answer
+        contents.append(answer)
+    return contents
+
+
+def fetch_ranges(
+    wanted: Mapping[RemotePath, Sequence[tuple[int, int]]], cancelled: Callable[[], bool] = lambda: False
+) -> Fetched:
+    """Ranges of files of one host, in as few requests as `read_many` makes, `AT_ONCE` of them at a time.
+
+    Where bytes could not be had after several attempts, that is kept, and raised when they are read. Of a file that is
+    missing or too short nothing is kept: whoever reads it learns which sample that is about.
+
+    Parameters
+    ----------
+    wanted
+        By file, (start, stop) half-open; they may overlap and come in any order.
+    cancelled
+        Asked before requests are made; when it is true, nothing more is fetched.
+
+    Raises
+    ------
+    MissingExtraError
+        When the library for this kind of address is not installed.
+    """
+    spans = [(path, span) for path in wanted for span in merge_ranges(wanted[path], GAP_BYTES, LONGEST_BYTES)]
+    held: dict[RemotePath, list[Held]] = {path: [] for path in wanted}
+    for path, part in _in_groups(spans, cancelled):
+        held[path].append(part)
+    return Fetched(held)
+
+
+def _in_groups(
+    spans: Sequence[tuple[RemotePath, Span]], cancelled: Callable[[], bool]
+) -> Iterator[tuple[RemotePath, Held]]:
+    for first in range(0, len(spans), AT_ONCE):
+        if cancelled():
+            return
+        group = spans[first : first + AT_ONCE]
+        answers = _fetch_each([(path, (span.start, span.stop)) for path, span in group])
+        for (path, span), answer in zip(group, answers, strict=True):
+            if isinstance(answer, bytes | StorageError):
+                yield path, Held(span.start, span.stop, answer)
+
+
+def _fetch_each(parts: Sequence[Part]) -> list[bytes | Exception]:
+    """For each part of files of one host its bytes, or what `fetch` raises for it."""
+    results: dict[int, bytes | Exception] = {}
+    missing = list(range(len(parts)))
     began = time.monotonic()
     for attempt in range(1, PATIENCE.attempts + 1):
         left_s = PATIENCE.total_s - (time.monotonic() - began)
-        answers = _ask(path, [ranges[k] for k in missing], min(PATIENCE.attempt_s, max(left_s, 0.001)))
-        failures: dict[int, Exception] = {}
+        answers = _ask([parts[k] for k in missing], min(PATIENCE.attempt_s, max(left_s, 0.001)))
+        waited_s, pause_s = time.monotonic() - began, PATIENCE.pause_s * 2.0 ** (attempt - 1)
+        is_last = attempt == PATIENCE.attempts or waited_s + pause_s >= PATIENCE.total_s
         for k, answer in zip(missing, answers, strict=True):
             try:
-                contents[k] = _checked(answer, ranges[k])
+                results[k] = _checked(answer, parts[k][1])
             except Exception as failure:
-                failures[k] = failure
-        if not failures:
-            return [contents[k] for k in range(len(ranges))]
-        missing = list(failures)
-        worst = next((k for k in missing if not _is_transient(failures[k])), missing[0])
-        pause_s = PATIENCE.pause_s * 2.0 ** (attempt - 1)
-        waited_s = time.monotonic() - began
-        if not _is_transient(failures[worst]) or attempt == PATIENCE.attempts or waited_s + pause_s >= PATIENCE.total_s:
-            raise _explained(path, ranges[worst], failures[worst], attempt, waited_s) from failures[worst]
+                if is_last or not _is_transient(failure):
+                    results[k] = _explained(*parts[k], failure, attempt, waited_s)
+        missing = [k for k in missing if k not in results]
+        if not missing:
+            return [results[k] for k in range(len(parts))]
         time.sleep(pause_s)
-    raise AssertionError("the last attempt returns or raises")
+    raise AssertionError("the last attempt leaves nothing missing")
 
 
 class _WholeFileError(Exception):
     """A server sent more than the range asked for."""
 
 
-def _ask(path: RemotePath, ranges: Sequence[Range], timeout_s: float) -> list[Any]:
-    """For each range the bytes, or the exception that came instead."""
-    parts = urlsplit(path.url)
-    fs = _filesystem(os.getpid(), f"{parts.scheme}://{parts.netloc}/")
-    file = fs._strip_protocol(path.url)
-    starts, stops = ([None if part is None else part[end] for part in ranges] for end in (0, 1))
-    arguments = ([file] * len(ranges), starts, stops)
+def _ask(parts: Sequence[Part], timeout_s: float) -> list[Any]:
+    """For each part the bytes, or the exception that came instead."""
+    if not parts:
+        return []
+    place = urlsplit(parts[0][0].url)
+    fs = _filesystem(os.getpid(), f"{place.scheme}://{place.netloc}/")
+    files = [fs._strip_protocol(path.url) for path, _ in parts]
+    starts, stops = ([None if part is None else part[end] for _, part in parts] for end in (0, 1))
+    arguments = (files, starts, stops)
     try:
         if not fs.async_impl:
             return list(fs.cat_ranges(*arguments, on_error="return"))
         sync = importlib.import_module("fsspec.asyn").sync
         return list(sync(fs.loop, fs._cat_ranges, *arguments, on_error="return", timeout=timeout_s))
     except Exception as error:
-        return [error] * len(ranges)
+        return [error] * len(parts)
 
 
 @lru_cache(maxsize=64)
@@ -197,6 +254,12 @@ def _is_transient(error: Exception) -> bool:
 
 
 def _explained(path: RemotePath, wanted: Range, error: Exception, attempts: int, waited_s: float) -> Exception:
+    explained = _in_words(path, wanted, error, attempts, waited_s)
+    explained.__cause__ = error
+    return explained
+
+
+def _in_words(path: RemotePath, wanted: Range, error: Exception, attempts: int, waited_s: float) -> Exception:
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(f"{path}: no such file")
     if isinstance(error, EOFError) and wanted is not None:

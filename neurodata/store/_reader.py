@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,16 +17,21 @@ from neurodata.datasets import PARTITIONS
 from neurodata.errors import NeurodataError, StorageError, StoreError
 from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec
-from neurodata.storage import Location, ShardCache, locate, open_access, read_bytes, stage_folder
+from neurodata.storage import Fetched, Location, RemotePath, locate, read_bytes, stage_folder
+from neurodata.store._fetch import fetch_samples
 from neurodata.store._layout import MANIFEST, ZARR, DenseLayout, EventsLayout, Layout, SparseLayout
 from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
-from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, ShardFile, Verify, as_bytes
+from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, Verify, as_bytes
+from neurodata.store._shards import Shards, chunks_of
 from neurodata.store._sparse_code import decode_into
-from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, items_of_shards
+from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable
 
 # Files are opened when first needed and kept, up to this many; macOS allows a process 256 by default.
 MAX_OPEN_FILES = 64
+
+# The columns of a store of events, as `read_items` calls them.
+_ITEMS = ("t", "address")
 
 
 class StoreReader:
@@ -96,7 +101,7 @@ class StoreReader:
             self.table = self._read_table(self.manifest["n_samples"])
             self.schemes = {name: self._read_scheme(name, entry) for name, entry in self.manifest["schemes"].items()}
             cache = stage_folder(stage, stage_limit)
-            shards = _Shards(self.path, self.head.layout, self.manifest, self.table, verify, cache)
+            self._shards = Shards(self.path, self.head.layout, self.manifest, self.table, verify, cache)
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             if isinstance(error, NeurodataError):
                 raise
@@ -105,7 +110,7 @@ class StoreReader:
         # Looked at for every sample.
         self._columns = self.head.layout.columns
         self._largest_count = _largest_count(self.array)
-        self._open = lru_cache(MAX_OPEN_FILES)(shards.open)
+        self._open = lru_cache(MAX_OPEN_FILES)(self._shards.open)
         self._scratch = threading.local()
         self._closed = False
 
@@ -203,8 +208,48 @@ class StoreReader:
         """
         layout = self.require_events()
         self._check_index(index)
-        column = ("t", "address").index(name)
+        column = _ITEMS.index(name)
         return self._read_column(index, column).view(layout.columns[column].dtype)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the store is behind a URL, where `fetch` saves requests."""
+        return isinstance(self.path, RemotePath)
+
+    def fetch(
+        self,
+        indices: NDArray[np.int64],
+        names: Sequence[str] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fetched:
+        """What the store's files hold of several samples, in few requests; read them in `with fetched.in_use():`.
+
+        A range of a file that is close to the one before shares a request with it, and requests run side by side.
+        Nothing is fetched of a store on a local disk, nor of files that are staged. What is damaged, missing or cannot
+        be had shows when a sample is read.
+
+        Parameters
+        ----------
+        indices
+            Rows of the sample table, int64 [n], in any order.
+        names
+            What will be read of a store of events, "t" or "address"; everything by default.
+        cancelled
+            Asked before requests are made; when it is true, nothing more is fetched.
+
+        Raises
+        ------
+        StoreError
+            After `close`.
+        """
+        if self._closed:
+            raise self._is_closed()
+        if not self.is_remote:
+            return Fetched()
+        for index in indices.tolist():
+            self._check_index(index)
+        numbers = range(len(self._columns)) if names is None else [_ITEMS.index(name) for name in names]
+        return fetch_samples(self._shards, self._open, self.table, indices, numbers, cancelled)
 
     def _decode(self, index: int, out: NDArray[Any]) -> None:
         """The cells that a sparse code tells, over all of `out`, 1-D."""
@@ -218,11 +263,10 @@ class StoreReader:
     def _read_column(self, index: int, number: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """The bytes of one sample in a column: in `out`, if it has the size of whole chunks, or in scratch memory."""
         if self._closed:
-            raise StoreError(f"{self.path}: the store was closed; open it again")
+            raise self._is_closed()
         column = self._columns[number]
         start, stop = int(self.table.start[index]), int(self.table.stop[index])
-        first = start // column.chunk_items
-        n_chunks = -(-stop // column.chunk_items) - first if stop > start else 0
+        first, n_chunks = chunks_of(start, stop, column)
         chunks = self._scratch_bytes(n_chunks * column.chunk_bytes) if out is None else out
         try:
             if n_chunks:
@@ -244,6 +288,9 @@ class StoreReader:
         if kept is None or len(kept) < n:
             kept = self._scratch.bytes = np.empty(max(n, 1 << 16), np.uint8)
         return kept[:n]
+
+    def _is_closed(self) -> StoreError:
+        return StoreError(f"{self.path}: the store was closed; open it again")
 
     def _check_index(self, index: int) -> None:
         if not 0 <= index < len(self.table):
@@ -332,45 +379,6 @@ class StoreReader:
                 f"`neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
             )
         return content
-
-
-class _Shards:
-    """How the shard files of a store are opened."""
-
-    def __init__(
-        self,
-        folder: Location,
-        layout: Layout,
-        manifest: Json,
-        table: SampleTable,
-        verify: Verify,
-        cache: ShardCache | None,
-    ) -> None:
-        self._folder, self._layout, self._verify, self._cache = folder, layout, verify, cache
-        n_shards, files = manifest["n_shards"], manifest["files"]
-        self._n_chunks = [layout.n_chunks(n_items) for n_items in items_of_shards(table, n_shards)]
-        paths = [path for shard in range(n_shards) for path in layout.shard_paths(shard)]
-        self._files = {path: (files[path]["size_bytes"], files[path]["sha256"]) for path in paths}
-        # Indexes stay when their file is closed: 16 bytes a chunk.
-        self._indexes: dict[str, NDArray[np.uint64]] = {}
-
-    def open(self, shard: int, number: int) -> ShardFile:
-        """One column of one shard."""
-        column = self._layout.columns[number]
-        path = self._layout.shard_path(column, shard)
-        size_bytes, sha256 = self._files[path]
-        file = ShardFile(
-            self._folder / path,
-            column,
-            self._layout.compression,
-            self._n_chunks[shard],
-            size_bytes,
-            index=self._indexes.get(path),
-            verify=self._verify,
-            opener=partial(self._cache.open, sha256=sha256) if self._cache else open_access,
-        )
-        self._indexes[path] = file.index
-        return file
 
 
 def _stored_array(layout: Layout) -> ArraySpec | None:

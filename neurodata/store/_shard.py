@@ -158,7 +158,7 @@ class ShardFile:
     ) -> None:
         self._chunk_bytes = column.chunk_bytes
         self._is_plain = compression == "none"
-        self._index_start = size_bytes - 16 * n_chunks - CRC_SIZE_BYTES
+        self._index_start, _ = index_range(n_chunks, size_bytes)
         try:
             self._file = opener(path, size_bytes)
             if self._file.size_bytes != size_bytes:
@@ -171,6 +171,16 @@ class ShardFile:
         self._is_regular = self._is_plain and self._follows_the_order_of_chunks()
         # Chunks that need no check any more.
         self._trusted = None if verify == "always" else np.full(n_chunks, verify == "never")
+
+    @property
+    def location(self) -> Location:
+        """What is read from: the file, or a copy of it."""
+        return self._file.path
+
+    def byte_ranges(self, first: int, n_chunks: int) -> list[tuple[int, int]]:
+        """Where neighbouring chunks stand in the file: what `read_into` reads; DamageError as `extent` raises it."""
+        extents = [self.extent(place) for place in range(first, first + n_chunks)]
+        return [(extents[run[0]][0], sum(extents[run[-1]])) for run in _side_by_side(extents)]
 
     def read_into(self, first: int, out: NDArray[np.uint8]) -> None:
         """Read, check and decode neighbouring chunks from `first` on into `out`, as many as it has room for."""
@@ -300,6 +310,11 @@ class ShardFile:
 
     def _damage(self, found: str) -> DamageError:
         return DamageError(f"{self._file.path}: {found}")
+
+
+def index_range(n_chunks: int, size_bytes: int) -> tuple[int, int]:
+    """Where the index of so many chunks stands in a file of this size, with its crc32c: bytes (start, stop)."""
+    return size_bytes - 16 * n_chunks - CRC_SIZE_BYTES, size_bytes
 
 
 def packed_size(array: NDArray[Any]) -> int:

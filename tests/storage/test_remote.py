@@ -9,7 +9,7 @@ import pytest
 from neurodata.errors import MissingExtraError, StorageError
 from neurodata.storage import RemotePath, locate, open_access, read_bytes
 from neurodata.storage import _remote as remote
-from tests.loopback import Handler, Loopback
+from tests.loopback import Loopback, ranged
 from tests.storage.remotes import FILES, Sleepy, register
 
 CONTENT = bytes(k * 7 % 251 for k in range(1000))
@@ -172,22 +172,6 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     remote._filesystem.cache_clear()
     with pytest.raises(MissingExtraError, match=r"Install s3fs.*neurodata-pipeline\[s3\]"):
         read_bytes(RemotePath("s3://lab/file"))
-
-
-def ranged(content: bytes, *, status: int = 206, cut: int | None = None) -> Any:
-    """An HTTP answer to `bytes=a-b`; `cut`: the connection ends after so many bytes."""
-
-    def answer(handler: Handler) -> None:
-        wanted = handler.headers["Range"]
-        first, last = map(int, wanted.removeprefix("bytes=").split("-")) if wanted else (0, len(content) - 1)
-        body = content[first : last + 1]
-        if status >= 400:
-            return handler.head(status, Content_Length=0)
-        handler.head(status if wanted else 200, Content_Length=len(body))
-        handler.wfile.write(body[:cut])
-        return None
-
-    return answer
 
 
 def test_over_http_errors_and_cut_answers_are_tried_again(server: Loopback) -> None:
