@@ -14,6 +14,7 @@ from neurodata.datasets._contract import Dataset, SampleRef, Source
 from neurodata.errors import ArchiveError, SourceNotFoundError, StorageError
 from neurodata.progress import Progress, silent
 from neurodata.storage import (
+    Lease,
     canonical_json,
     download,
     exclusive,
@@ -223,7 +224,7 @@ def _unpack_sources(
     return Located(dataset.find_root(target), kind, sources_id(sources))
 
 
-def _turn(folder: Path, what: str, progress: Progress) -> AbstractContextManager[None]:
+def _turn(folder: Path, what: str, progress: Progress) -> AbstractContextManager[Lease]:
     """One run at a time works on a folder; the others say what they wait for."""
     return exclusive(
         folder.with_name(f".{folder.name}.lock"), what, lambda message: progress(message, 0, None, "files")
