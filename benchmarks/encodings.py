@@ -2,8 +2,11 @@
 
     python -m benchmarks.encodings [--events 400000] [--rounds 15] [--json FILE]
 
-One recording of 128x128 pixels in memory, T = 16. Peers run where they are installed: spikingjelly, tonic, evlib (its
-rewrite of RVT's stacked histogram, which gives sparse counts).
+    python -m benchmarks.encodings --quality [--speech FOLDER] [--words 800] [--json FILE]
+
+With --quality, what encodings of sound are worth: see encodings_quality.py. Otherwise: one recording of 128x128 pixels
+in memory, T = 16. Peers run where they are installed: spikingjelly, tonic, evlib (its rewrite of RVT's stacked
+histogram, which gives sparse counts).
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from benchmarks import encodings_quality
 from benchmarks.grids import Encoder, grid_encoders, our_encoders
 from benchmarks.peers import evlib_rvt_representation, spikingjelly_event_functions
 from benchmarks.timing import medians_s, write_report
@@ -128,7 +132,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", type=Path)
+    encodings_quality.add_options(parser)
     options = parser.parse_args()
+    if options.quality:
+        encodings_quality.main(options.speech, options.words, options.json)
+        return
     rows = measured(options.events, options.rounds)
     print(f"{'representation':20}{'encoder':26}{'Mev/s':>8}{'ours is x faster':>18}")
     for row in rows:

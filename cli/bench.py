@@ -19,6 +19,8 @@ from .options import (
     Settings,
     SourceOption,
     SplitByOption,
+    StageLimitOption,
+    StageOption,
     Target,
     TimeSteps,
     TwinOption,
@@ -39,6 +41,8 @@ def bench(
     twin_size: TwinSizeOption = None,
     partial: PartialOption = False,
     cache: CacheOption = None,
+    stage: StageOption = None,
+    stage_limit: StageLimitOption = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Samples of a batch.")] = 32,
     threads: Annotated[int | None, typer.Option(min=1, help="Most threads to try; all cores if not given.")] = None,
     json: JsonOption = False,
@@ -50,6 +54,8 @@ def bench(
     neurodata bench dvs-gesture --T 16 --twin
 
     neurodata bench cache/stores/dvs-gesture/dvs-gesture-0123456789ab --batch-size 64 --json
+
+    neurodata bench s3://lab/neurodata/n-mnist-0123456789ab --stage /local/scratch --stage-limit "20 GB"
     """
     from neurodata.loader import measure
     from neurodata.pipeline import n_cores
@@ -67,6 +73,8 @@ def bench(
         cache,
         layout=layout,
         encoding=encoding,
+        stage=stage,
+        stage_limit=stage_limit,
     )
     split = prepared.split("train")
     with progress_bars() as progress:

@@ -24,8 +24,8 @@ def datasets(json: JsonOption = False) -> None:
                 "title": dataset.title,
                 "form": str(dataset.form),
                 "classes": len(dataset.classes),
-                "train": dataset.published_counts["train"],
-                "test": dataset.published_counts["test"],
+                "train": dataset.published_counts.get("train", "?"),
+                "test": dataset.published_counts.get("test", "?"),
                 "licence": dataset.licence,
                 "files": "downloaded" if all(source.urls for source in dataset.sources) else "by hand",
             }
@@ -36,7 +36,7 @@ def datasets(json: JsonOption = False) -> None:
     columns = [name for name in rows[0] if name != "title"]
     table = Table(box=None, header_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column not in ("form", "licence"))
     for row in rows:
         table.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else row[name] for name in columns))
     results.print(table, crop=False)

@@ -15,10 +15,13 @@ from .steps import step_facts, step_kind
 
 if TYPE_CHECKING:
     from neurodata.datasets import Dataset
+    from neurodata.storage import Location
 
 
 def info(
-    target: Annotated[str, typer.Argument(help="A dataset, folder:DIR, a file (sound, clip ...), a store, or a step.")],
+    target: Annotated[
+        str, typer.Argument(help="A dataset, folder:DIR, a file (sound, clip ...), a store (or its URL), or a step.")
+    ],
     format: FormatOption = None,
     sensor: SensorOption = None,
     item: ItemOption = None,
@@ -40,11 +43,13 @@ def info(
     neurodata info voxel_grid    # its parameters, and how a recipe says it
 
     neurodata info cache/stores/dvs-gesture/dvs-gesture-0123456789ab --json
+
+    neurodata info s3://lab/neurodata/dvs-gesture-0123456789ab
     """
     from neurodata import registry
     from neurodata.datasets import find_dataset, is_dataset
     from neurodata.errors import SourceNotFoundError
-    from neurodata.storage import is_file, is_folder
+    from neurodata.storage import is_file, is_folder, is_url, locate
 
     path = Path(target)
     pictures: list[str] = []
@@ -54,8 +59,8 @@ def info(
         facts = _folder_facts(find_dataset(target, format=format, sensor=parse_sensor(sensor)))
     elif (kind := step_kind(target)) and not path.exists():
         facts = step_facts(target, kind)
-    elif is_folder(path):
-        facts = _store_facts(path)
+    elif is_url(target) or is_folder(path):
+        facts = _store_facts(locate(target))
     elif is_file(path):
         facts, pictures = describe_file(path, format, parse_sensor(sensor), item)
     else:
@@ -82,10 +87,11 @@ def _dataset_facts(name: str) -> dict[str, Any]:
         "name": dataset.name,
         "what": inspect.getdoc(inspect.getmodule(type(dataset))),
         "form": str(dataset.form),
-        "samples": {partition: count for partition, count in dataset.published_counts.items() if count},
+        "samples": {part: count for part, count in dataset.published_counts.items() if count} or "not published",
         "classes": list(dataset.classes),
         "files": [
-            f"{source.filename} ({source.checksum}): {' or '.join(source.urls) or source.manual}"
+            f"{source.filename} ({source.checksum or 'no published checksum'}): "
+            f"{' or '.join(source.urls) or source.manual}"
             for source in dataset.sources
         ],
         "licence": dataset.licence,
@@ -108,11 +114,12 @@ def _folder_facts(dataset: Dataset) -> dict[str, Any]:
         "formats": dict(Counter(str(ref.format) for ref in samples)),
         "samples": {"train": len(scheme.train), "validation": len(scheme.validation), "test": len(scheme.test)},
         "classes": {name: n_of_class[k] for k, name in enumerate(dataset.classes)},
+        "targets": list(map(str, dataset.target_specs)),
         "groups": len({ref.group for ref in samples}),
     }
 
 
-def _store_facts(path: Path) -> dict[str, Any]:
+def _store_facts(path: Location) -> dict[str, Any]:
     from neurodata.store import StoreReader
 
     store = StoreReader(path)

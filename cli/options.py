@@ -52,7 +52,8 @@ DatasetName = Annotated[
 Target = Annotated[
     str,
     typer.Argument(
-        help="A dataset (or folder:DIR) that was prepared, or a store's folder.", autocompletion=_complete_dataset
+        help="A dataset (or folder:DIR) that was prepared, or a store's folder or URL.",
+        autocompletion=_complete_dataset,
     ),
 ]
 TimeSteps = Annotated[
@@ -114,6 +115,24 @@ PartialOption = Annotated[
 CacheOption = Annotated[
     Path | None,
     typer.Option("--cache", metavar="ROOT", help="Root of downloads, stores and runs.", rich_help_panel=SOURCE_PANEL),
+]
+StageOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--stage",
+        metavar="DIR",
+        help="Copy shards to this folder on a local disk before they are read: for URLs and network disks.",
+        rich_help_panel=SOURCE_PANEL,
+    ),
+]
+StageLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stage-limit",
+        metavar="SIZE",
+        help='Of all copies there, such as "20 GB"; a tenth of the disk stays free if not given.',
+        rich_help_panel=SOURCE_PANEL,
+    ),
 ]
 LabelsOption = Annotated[
     Path | None,
@@ -226,6 +245,8 @@ class Prepared:
     sensor: str | None = None
     layout: Layout | None = None
     encoding: str | None = None
+    stage: Path | None = None
+    stage_limit: str | None = None
 
     def split(self, split: str, *, val: str | None = None, fold: tuple[int, int] | None = None) -> Split:
         """A split of the store."""
@@ -233,8 +254,9 @@ class Prepared:
         from neurodata.datasets import is_dataset
 
         if not is_dataset(self.target):
-            self._check_folder()
-            return neurodata.open_store(self.target).split(split, val=val, fold=fold)
+            self._check_place()
+            store = neurodata.open_store(self.target, stage=self.stage, stage_limit=self.stage_limit)
+            return store.split(split, val=val, fold=fold)
         return neurodata.load(
             self.target,
             T=self.T,
@@ -255,18 +277,20 @@ class Prepared:
             sensor=parse_sensor(self.sensor),
             twin_size=self.twin_size,
             partial=self.partial,
-            stage=None,
-            stage_limit=None,
+            stage=self.stage,
+            stage_limit=self.stage_limit,
             verify="always",
             **parse_settings(self.settings),
         )
 
-    def _check_folder(self) -> None:
-        """A store's folder says by itself what it holds."""
+    def _check_place(self) -> None:
+        """A store's folder or URL says by itself what it holds."""
         from neurodata import registry
         from neurodata.errors import StoreNotFoundError
+        from neurodata.storage import is_url
 
-        if not Path(self.target).exists():
+        kind, place = "URL" if is_url(self.target) else "folder", without_password(self.target)
+        if kind == "folder" and not Path(self.target).exists():
             known = ", ".join(registry.datasets)
             raise StoreNotFoundError(f"{self.target}: neither a store's folder nor a dataset ({known})")
         chosen = (
@@ -280,6 +304,11 @@ class Prepared:
             self.layout,
         )
         if self.twin or any(value is not None and value != [] for value in chosen):
-            raise typer.BadParameter(
-                f"{self.target} is a store's folder; --T and other choices go with a dataset's name"
-            )
+            raise typer.BadParameter(f"{place} is a store's {kind}; --T and other choices go with a dataset's name")
+
+
+def without_password(place: str) -> str:
+    """A folder or URL to show."""
+    from neurodata.storage import is_url, locate
+
+    return str(locate(place)) if is_url(place) else place

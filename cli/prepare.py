@@ -119,6 +119,7 @@ def store_facts(store: StoreReader) -> dict[str, Any]:
         "sample_shape": None if store.array is None else list(store.array.shape),
         "dtype": None if store.array is None else str(store.array.dtype),
         "classes": list(store.head.classes),
+        "targets": list(map(str, store.head.targets)),
         "source": store.head.source_kind,
         "source_id": store.head.source_id,
         "partial": store.head.partial,
@@ -182,10 +183,9 @@ def _call(step: dict[str, Any]) -> str:
 
 def _summary(store: StoreReader, reused: bool) -> str:
     counts = store.counts
-    lines = [
-        f"{'reused' if reused else 'prepared'} {store.head.dataset}: {len(store):,} samples, "
-        f"{counts.read:,} events read, {counts.encoded:,} encoded, {sum(counts.dropped.values()):,} dropped"
-    ]
+    what = f"{'reused' if reused else 'prepared'} {store.head.dataset}: {len(store):,} samples"
+    events = f"{counts.read:,} events read, {counts.encoded:,} encoded, {sum(counts.dropped.values()):,} dropped"
+    lines = [f"{what}, {events}" if counts.read or counts.encoded else what]
     lines += [f"  dropped: {count:,} {reason}" for reason, count in counts.dropped.items()]
     n_read, n_dropped = counts.read, sum(counts.dropped.values())
     if n_read and n_dropped > n_read / 10:

@@ -22,6 +22,8 @@ from .options import (
     Settings,
     SourceOption,
     SplitByOption,
+    StageLimitOption,
+    StageOption,
     Target,
     TimeSteps,
     TwinOption,
@@ -68,6 +70,8 @@ def train(
     twin_size: TwinSizeOption = None,
     partial: PartialOption = False,
     cache: CacheOption = None,
+    stage: StageOption = None,
+    stage_limit: StageLimitOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a small spiking network on a prepared store, and say how well it does.
@@ -81,6 +85,8 @@ def train(
     neurodata train dvs-gesture --T 16 --twin
 
     neurodata train n-mnist --T 10 --val random:0.1 --epochs 30 --run first
+
+    neurodata train s3://lab/neurodata/n-mnist-0123456789ab --stage /local/scratch --stage-limit "20 GB"
     """
     from neurodata import registry
     from neurodata.storage import cache_root
@@ -102,6 +108,8 @@ def train(
         sensor,
         layout,
         encoding,
+        stage,
+        stage_limit,
     )
     folds = _parse_fold(fold)
     splits = {name: prepared.split(name, val=val, fold=folds) for name in ("train", "test")}

@@ -39,7 +39,9 @@ RASTER_COLUMNS = 600
 
 
 def view(
-    target: Annotated[str, typer.Argument(help="A dataset that was prepared, a store's folder, or a recording.")],
+    target: Annotated[
+        str, typer.Argument(help="A dataset that was prepared, a store's folder or URL, or a recording.")
+    ],
     index: Annotated[int, typer.Option("--index", "-i", help="Which sample of the split, or of a file of many.")] = 0,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     out: Annotated[
@@ -99,7 +101,9 @@ def view(
             raise typer.BadParameter(f"--index {index}: the split has samples 0 to {len(chosen) - 1}")
         sample = chosen.sample(index)
         frames, name = sample.frames, f"{split}-{index}"
-        title = f"{chosen.classes[sample.target]}   {sample.key}   {sample.meta['n_events']:,} events"
+        n_events = sample.meta["n_events"]
+        named = f"{chosen.classes[sample.target]}   " if chosen.classes else ""
+        title = f"{named}{sample.key}" + (f"   {n_events:,} events" if n_events else "")
     out = out or Path(f"{name}.png")
     save_sample(frames, out, title)
     note(title)

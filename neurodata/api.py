@@ -70,8 +70,9 @@ def prepare(
     executor
         Runs the work instead: any `concurrent.futures.Executor`; it is not shut down.
     labels, format, sensor
-        Of "folder:DIR" only: a CSV file with the columns path and label (and start_us, end_us, group, split, item);
-        the format and pixel grid of the recordings, where these are not to be found out.
+        Of "folder:DIR" only: a CSV file with the columns path and label (and start_us, end_us, group, split, item, and
+        target.NAME for targets other than classes, beside which label may be missing); the format and pixel grid of the
+        recordings, where these are not to be found out.
     force
         Prepare anew even when a finished store is there; that one is replaced at the end.
     progress

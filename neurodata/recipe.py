@@ -26,8 +26,19 @@ from neurodata.draws import generator
 from neurodata.errors import RecipeError
 from neurodata.forms import Form, Sensor
 from neurodata.signals import EventArray, Signal
-from neurodata.steps import ADDED, LARGEST_ARRAY_BYTES, ArraySpec, Encoding, Kinds, SignalTransform, Step, Tally
+from neurodata.steps import (
+    ADDED,
+    LARGEST_ARRAY_BYTES,
+    ArraySpec,
+    Encoding,
+    Kinds,
+    SignalTransform,
+    Step,
+    Tally,
+    moves_of,
+)
 from neurodata.storage import canonical_json
+from neurodata.targets import TargetSpec, parted_by
 
 if TYPE_CHECKING:
     from neurodata.augmentations import Augmentation
@@ -124,6 +135,7 @@ class Recipe:
                 raise RecipeError(f"{self.name}: {_does_not_follow(name, step, kind)}")
             kind = step.gives
         self._check_labels()
+        self._check_targets()
         if kind is not np.ndarray:
             raise RecipeError(
                 f"{self.name}: no step gives an array, but {kind.__name__}; end the steps with {_an_encoding_of(kind)}"
@@ -222,8 +234,14 @@ class Recipe:
                     f'declare what becomes of its classes: say labels = "keep" if they stay what they are'
                 )
 
+    def _check_targets(self) -> None:
+        for name, step in self._all_steps():
+            if why := parts_targets(step, self.dataset.target_specs):
+                raise RecipeError(f"{self.name}: {name} does not fit {self.dataset.name}: {why}")
+
     def canonical(self) -> dict[str, Any]:
         """Everything that the stored bytes depend on, as plain JSON values with defaults filled in."""
+        targets = self.dataset.target_specs
         return {
             "store_version": STORE_VERSION,
             "dataset": self.dataset.identity(),
@@ -234,7 +252,9 @@ class Recipe:
             "layout": self.layout,
             "compression": self.compression,
             "samples_per_shard": self.samples_per_shard,
-        } | ({"seed": self.seed} if any(step.stochastic for _, step in self.steps) else {})
+            **({"seed": self.seed} if any(step.stochastic for _, step in self.steps) else {}),
+            **({"targets": [target.to_json() for target in targets]} if targets else {}),
+        }
 
     def canonical_view(self) -> list[dict[str, Any]]:
         """The steps at load in the form of `canonical`, for listings: what is stored does not depend on them."""
@@ -319,7 +339,8 @@ def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
     if unknown:
         raise RecipeError(f"{where}: {min(unknown)}: unknown key; a recipe takes: {', '.join(fields)}, steps, augment")
     values = {key: _check(where, key, fields[key], value) for key, value in table.items() if key in fields}
-    if values.pop("dataset", dataset.recipe) not in (dataset.recipe, dataset.recipe.replace("-", "_")):
+    known_as = (dataset.recipe, dataset.identity()["name"])
+    if values.pop("dataset", dataset.recipe).replace("_", "-") not in known_as:
         raise RecipeError(f"{where}: is a recipe for {table['dataset']}, not for {dataset.name}")
     stored, view = _build_steps(where, table["steps"], values.get("layout", "dense"))
     tables = table.get("augment", [])
@@ -485,6 +506,11 @@ def _an_encoding_of(kind: type) -> str:
 def label_change(step: Step) -> str | None:
     """The change of the meaning of classes that a step makes and that labels are to follow."""
     return step.label_map if isinstance(step, SignalTransform) and getattr(step, "labels", None) == "map" else None
+
+
+def parts_targets(step: Step, targets: tuple[TargetSpec, ...]) -> str | None:
+    """Why a step cannot be done to samples with these targets; None where it can."""
+    return parted_by(targets, moves_of(step), label_change(step) is not None)
 
 
 def _only(entry: ViewStep) -> dict[str, Any]:

@@ -234,7 +234,7 @@ class Waveform:
 
     def __post_init__(self) -> None:
         _require(self.samples, "waveform", np.float32, (1, 2))
-        if not self.rate_hz > 0:
+        if not 0 < self.rate_hz < np.inf:
             raise SignalError(f"waveform: rate_hz is {self.rate_hz}; expected a positive number")
 
     @property
@@ -374,7 +374,7 @@ class Series:
 
     def __post_init__(self) -> None:
         _require(self.values, "series", np.float32, (2,))
-        if not self.rate_hz > 0:
+        if not 0 < self.rate_hz < np.inf:
             raise SignalError(f"series: rate_hz is {self.rate_hz}; expected a positive number")
 
     @property
@@ -402,3 +402,12 @@ KINDS: dict[type[Form], type[Signal]] = {
     SpikeCountsForm: SpikeCounts,
     SeriesForm: Series,
 }
+
+
+def n_counted(signal: Signal) -> int:
+    """What a signal has that can be counted, and that steps may drop or add to: its events, points or spikes; or 0."""
+    if isinstance(signal, EventArray):
+        return len(signal)
+    if isinstance(signal, PointCloud):
+        return len(signal.xyz)
+    return int(signal.counts.sum()) if isinstance(signal, SpikeCounts) else 0

@@ -20,12 +20,34 @@ from neurodata.forms import Form, Sensor
 from neurodata.signals import EventArray
 
 # What a step counts while it works, by reason: {"saturated": 12} events lost, {"added: noise": 3} events more.
-# Conservation is checked with it.
+# Conservation is checked with it: of events, points and spikes (`signals.n_counted`), and of what steps add to them.
 Tally = Counter[str]
 ADDED = "added: "
 # An array beyond this, of one sample, comes of a slip of a parameter or a jump of a clock; so do more time steps.
 LARGEST_ARRAY_BYTES = 2**32
 MOST_STEPS = 2**24
+# Types of numbers that Zarr v3, NumPy and torch all know.
+STORABLE = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+)
+# What a step moves, so that targets which say where or when something is are no longer true.
+Moves: TypeAlias = frozenset[str]
+SPACE, TIME = "space", "time"
+MOVES_NOTHING: Moves = frozenset()
+MOVES_SPACE: Moves = frozenset({SPACE})
+MOVES_TIME: Moves = frozenset({TIME})
+MOVES_ALL: Moves = frozenset({SPACE, TIME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +83,11 @@ class Step(Protocol):
     `implied`, what their name of a parameter says besides its value ({"n_time_bins": {"split_by": "time"}}), and
     `refused`, names of theirs that mean something else, each with a sentence that says what to write instead.
     `exclusive` are parameters of which only one is stated: changing one drops the other of the recipe.
+
+    A transform says in `moves` whether something is at another place ("space") or moment ("time") of the signal after
+    it, as cut, shifted, scaled or turned signals are: targets that say where and when do not move along. What only
+    drops, adds or blurs events moves nothing. A transform that does not say is taken to move both; an encoding, which
+    ends the steps, is never asked.
     """
 
     version: ClassVar[int]
@@ -130,6 +157,7 @@ class SignalTransform(_SignalStep):
     __slots__ = ()
     # The map of `Dataset.label_maps` that tells what becomes of a class ("flip_x" ...); None: classes stay.
     label_map: ClassVar[str | None] = None
+    moves: ClassVar[Moves] = MOVES_ALL
 
     def form_after(self, form: Any) -> Form:
         """The form of the result for a signal of this form; RecipeError when it cannot take such."""
@@ -246,6 +274,14 @@ class DenseEncoding(SignalEncoding):
 Labels = Literal["map", "keep"]
 # A turn beyond this can change the meaning of a class (6 and 9, left and up).
 SAFE_DEGREES = 45.0
+
+
+def moves_of(step: Step) -> Moves:
+    """What a step of a recipe moves: as it says; everything, where it says nothing; nothing, where it encodes."""
+    if step.gives is np.ndarray:
+        return MOVES_NOTHING
+    moves: Moves = getattr(step, "moves", MOVES_ALL)
+    return moves
 
 
 def check_choice(step: str, parameter: str, found: object, choices: Sequence[object]) -> None:

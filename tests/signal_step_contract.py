@@ -38,11 +38,13 @@ from neurodata.signals import (
     Signal,
     SpikeCounts,
     Waveform,
+    n_counted,
 )
-from neurodata.steps import ArraySpec
+from neurodata.steps import ADDED, ArraySpec
 
 FORMS: tuple[Form, ...] = (
     WaveformForm(8000.0),
+    WaveformForm(16000.0),
     WaveformForm(16000.0, n_channels=2),
     ClipForm(width=9, height=7, n_channels=3, fps=25.0),
     ClipForm(width=8, height=6, n_channels=1, fps=100.0),
@@ -159,6 +161,25 @@ class SignalStepContract:
                 [(one, other)] if isinstance(one, np.ndarray) else zip(arrays_in(one), arrays_in(other), strict=True)
             )
             assert all(np.array_equal(a, b) for a, b in pairs)
+
+    def test_no_more_is_dropped_than_was_there_or_added(self, step: Any, forms: list[Form]) -> None:
+        """Preparing keeps books: what is left, which is what was encoded, cannot be less than nothing.
+
+        Events that a step makes of another signal are counted by the recipe, not by the step.
+        """
+        for form in forms:
+            for length in LENGTHS.get(KINDS[type(form)], (1,)):
+                signal = signal_of(form, length, np.random.default_rng(3))
+                with suppress(EncodingError) if length < 2 else nullcontext():
+                    result, tally = self.call(step, signal, 7)
+                    assert min(tally.values(), default=1) > 0
+                    added = sum(n for reason, n in tally.items() if reason.startswith(ADDED))
+                    left = n_counted(signal) + 2 * added - tally.total()
+                    assert left >= 0
+                    if isinstance(result, EventArray):
+                        assert not tally
+                    elif not isinstance(result, np.ndarray):
+                        assert left == n_counted(result)
 
     def test_numbers_that_are_none_are_refused_in_words(self, step: Any, forms: list[Form]) -> None:
         for form in forms:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodata.errors import SignalError
-from neurodata.signals import Clip, EventArray, Image, PointCloud, Sensor, SpikeCounts, Waveform
+from neurodata.signals import Clip, EventArray, Image, PointCloud, Sensor, Series, SpikeCounts, Waveform
 from tests.strategies import event_arrays
 
 
@@ -89,6 +89,10 @@ def test_the_other_signals_check_their_shape_and_type() -> None:
         Waveform(np.zeros(3), 8000)
     with pytest.raises(SignalError, match="rate_hz is 0"):
         Waveform(f32(3, np.float32), 0)
+    with pytest.raises(SignalError, match="rate_hz is inf"):
+        Waveform(f32(3, np.float32), np.inf)
+    with pytest.raises(SignalError, match="series: rate_hz is inf"):
+        Series(f32((3, 1), np.float32), np.inf)
     with pytest.raises(SignalError, match="clip has type uint8 and 3 axes"):
         Clip(f32((1, 2, 3), np.uint8), 25)
     with pytest.raises(SignalError, match="image has type"):

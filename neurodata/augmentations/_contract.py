@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neurodata.augmentations._draws import Draws
 from neurodata.errors import LoaderError
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_ALL, Moves, check_range
 
 # Which axes frames must have: [B, T, ...], [B, T, ..., H, W] or [B, T, N].
 Axes = Literal["any", "image", "channels"]
@@ -49,6 +49,8 @@ class Augmentation:
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     aliases: ClassVar[Mapping[str, str]] = {}
     axes: ClassVar[Axes] = "any"
+    # What is at another place or moment after it; targets other than classes do not move along.
+    moves: ClassVar[Moves] = MOVES_ALL
     # It mixes samples: the result depends on the batch, and targets have to be soft.
     mixes: ClassVar[bool] = False
     # It looks at the numbers, so that they must not be taken for signed ones of the same bits.

@@ -13,7 +13,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import Augmentation, Axes
 from neurodata.augmentations._draws import Draws, integers
 from neurodata.errors import LoaderError
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_SPACE, Moves, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Crop(Augmentation):
     width: int | None = None
     p: float = 1.0
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"padding": 1, "height": 2, "width": 3, "p": 0.5})
     axes: ClassVar[Axes] = "image"
 

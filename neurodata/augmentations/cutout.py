@@ -17,7 +17,7 @@ from torch import Tensor
 
 from neurodata.augmentations._boxes import centred_boxes, erase, inner_squares
 from neurodata.augmentations._contract import Axes, SampleAugmentation
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_NOTHING, Moves, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class Cutout(SampleAugmentation):
     max_area: float = 0.11
     n_holes: int = 1
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"size_px": 3, "n_holes": 2, "p": 0.5})
     aliases: ClassVar[Mapping[str, str]] = {"length": "size_px"}
     axes: ClassVar[Axes] = "image"

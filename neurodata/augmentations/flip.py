@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neurodata.augmentations._contract import SampleAugmentation
 from neurodata.errors import LoaderError
-from neurodata.steps import Labels, check_choice
+from neurodata.steps import MOVES_SPACE, Labels, Moves, check_choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Flip(SampleAugmentation):
     labels: Labels = "map"
     p: float = 0.5
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"p": 1.0, "labels": "keep"}, {"axis": "y"})
 
     def check(self) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import Axes, SampleAugmentation
 from neurodata.augmentations._draws import integers
 from neurodata.augmentations._spans import erase_spans
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_NOTHING, Moves, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class NeuronMask(SampleAugmentation):
     max_width: int = 19
     p: float = 0.5
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"max_width": 2, "p": 1.0})
     axes: ClassVar[Axes] = "channels"
     n_draws: ClassVar[int] = 2

@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from neurodata.augmentations._contract import Augmentation, Axes
 from neurodata.augmentations._draws import Draws
 from neurodata.errors import RecipeError
-from neurodata.steps import check_choice, check_range
+from neurodata.steps import MOVES_SPACE, Moves, check_choice, check_range
 
 MODES = ("bilinear", "bicubic", "nearest", "area")
 
@@ -40,6 +40,7 @@ class Resize(Augmentation):
     mode: Literal["bilinear", "bicubic", "nearest", "area"] = "bilinear"
     antialias: bool = False
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"height": 3, "width": 2},
         {"height": 7, "width": 9, "mode": "nearest"},

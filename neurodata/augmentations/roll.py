@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neurodata.augmentations._contract import SampleAugmentation
 from neurodata.augmentations._draws import integers
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_SPACE, Moves, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Roll(SampleAugmentation):
     max_x: int = 5
     max_y: int = 5
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"max_x": 2, "max_y": 0, "p": 0.5})
     n_draws: ClassVar[int] = 2
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import Axes, SampleAugmentation
 from neurodata.augmentations._draws import between
 from neurodata.augmentations._warp import INTERPOLATIONS, Interpolation, rotations, warp
-from neurodata.steps import SAFE_DEGREES, Labels, check_choice, check_range
+from neurodata.steps import MOVES_SPACE, SAFE_DEGREES, Labels, Moves, check_choice, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Rotate(SampleAugmentation):
     interpolation: Interpolation = "nearest"
     labels: Labels = "map"
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {},
         {"interpolation": "bilinear", "p": 0.5},

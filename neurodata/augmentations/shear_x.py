@@ -13,7 +13,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import Axes, SampleAugmentation
 from neurodata.augmentations._draws import between
 from neurodata.augmentations._warp import INTERPOLATIONS, Interpolation, shears, warp
-from neurodata.steps import check_choice, check_range
+from neurodata.steps import MOVES_SPACE, Moves, check_choice, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class ShearX(SampleAugmentation):
     max_shear: float = 0.3
     interpolation: Interpolation = "nearest"
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"interpolation": "bilinear", "p": 0.5})
     axes: ClassVar[Axes] = "image"
     n_draws: ClassVar[int] = 1

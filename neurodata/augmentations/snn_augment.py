@@ -23,7 +23,7 @@ from neurodata.augmentations._boxes import erase, inner_squares
 from neurodata.augmentations._contract import Axes, SampleAugmentation
 from neurodata.augmentations._draws import integers
 from neurodata.augmentations._warp import identities, rotations, shears, translations, warp
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_SPACE, Moves, check_range
 
 MOST = 15  # magnitudes are -15 to 15 fifteenths of the largest
 OPERATIONS = ("identity", "shear_x", "translate_x", "translate_y", "rotate", "cutout")
@@ -52,6 +52,7 @@ class SNNAugment(SampleAugmentation):
     max_area: float = 0.11
 
     version: ClassVar[int] = 2
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"max_degrees": 10.0, "p": 0.5})
     axes: ClassVar[Axes] = "image"
     n_draws: ClassVar[int] = 5

@@ -20,7 +20,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import Axes, SampleAugmentation
 from neurodata.augmentations._draws import integers
 from neurodata.augmentations._spans import erase_spans
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_NOTHING, Moves, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,7 @@ class SpecAugment(SampleAugmentation):
     n_stretches: int = 1
     max_fraction: float = 0.25
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"n_bands": 2, "max_width": 3, "n_stretches": 0, "p": 0.5})
     aliases: ClassVar[Mapping[str, str]] = {"F": "max_width"}
     axes: ClassVar[Axes] = "channels"

@@ -17,7 +17,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import Augmentation
 from neurodata.augmentations._draws import Draws
 from neurodata.errors import LoaderError
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_TIME, Moves, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class TemporalDelete(Augmentation):
 
     T: int
 
+    moves: ClassVar[Moves] = MOVES_TIME
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"T": 1}, {"T": 2})
     aliases: ClassVar[Mapping[str, str]] = {"T_remain": "T", "T_train": "T"}
 

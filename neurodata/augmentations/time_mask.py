@@ -17,7 +17,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import SampleAugmentation
 from neurodata.augmentations._draws import integers
 from neurodata.augmentations._spans import erase_spans
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_NOTHING, Moves, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class TimeMask(SampleAugmentation):
     fraction: float = 0.2
     p: float = 0.5
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"fraction": 0.5, "p": 1.0})
     aliases: ClassVar[Mapping[str, str]] = {"time_mask_proportion": "fraction"}
     n_draws: ClassVar[int] = 1

@@ -13,7 +13,7 @@ from torch import Tensor
 from neurodata.augmentations._contract import Axes, SampleAugmentation
 from neurodata.augmentations._draws import integers
 from neurodata.augmentations._warp import translations, warp
-from neurodata.steps import check_range
+from neurodata.steps import MOVES_SPACE, Moves, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Translate(SampleAugmentation):
     max_x: int = 5
     max_y: int = 5
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"max_x": 0, "max_y": 3, "p": 0.5})
     axes: ClassVar[Axes] = "image"
     n_draws: ClassVar[int] = 2

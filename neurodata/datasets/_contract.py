@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from numpy.typing import NDArray
+
 from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError
+from neurodata.formats import Reading
 from neurodata.forms import Form, Sensor
 from neurodata.signals import KINDS, Signal
 from neurodata.storage import is_file, is_folder, parse_checksum
+from neurodata.targets import TargetSpec
 
 Partition = Literal["train", "validation", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "validation", "test")
@@ -28,13 +32,16 @@ class Source:
     filename
         Name under which it lies in the downloads folder.
     checksum
-        "md5:<hex>" or "sha256:<hex>" as published.
+        "md5:<hex>" or "sha256:<hex>" as published; empty where nobody published one: such a file is not fetched, and is
+        taken only unpacked, from a folder that a person names.
     urls
         Where to get it, in order of preference; empty when no script can.
     size_bytes
         As published, where known.
     manual
-        What a person has to do when `urls` is empty, in one sentence.
+        What a person has to do when no script can, in one sentence.
+    is_archive
+        False for a recording that is published as it is: it is not unpacked.
 
     Raises
     ------
@@ -47,9 +54,11 @@ class Source:
     urls: tuple[str, ...] = ()
     size_bytes: int | None = None
     manual: str = ""
+    is_archive: bool = True
 
     def __post_init__(self) -> None:
-        parse_checksum(self.checksum)
+        if self.checksum:
+            parse_checksum(self.checksum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +78,11 @@ class SampleRef:
     format
         Of the file; None: the dataset's.
     target
-        Class index, 0-based.
+        Class index, 0-based; 0 where the dataset has no classes.
     group
         Speaker, subject or user: what must not straddle a split.
+    told
+        What `Dataset.targets` makes the sample's other targets of, in the dataset's own words: numbers, paths of files.
 
     Raises
     ------
@@ -87,6 +98,7 @@ class SampleRef:
     stop_us: int | None = None
     item: int | None = None
     format: str | None = None
+    told: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -141,7 +153,7 @@ class Dataset(ABC):
     licence: ClassVar[str]
     citation: ClassVar[str]
     homepage: ClassVar[str]
-    # Samples per partition of the default scheme in the published files.
+    # Samples per partition of the default scheme in the published files; empty where nobody says (`is_complete`).
     published_counts: ClassVar[Mapping[Partition, int]]
     default_scheme: ClassVar[str] = "official"
     # Where its files lie, for a dataset that is a folder of somebody's own; None for published ones.
@@ -151,6 +163,8 @@ class Dataset(ABC):
     # What becomes of a class when a transform changes what is seen ("flip_x", "reverse_time" ...): {index: index} of
     # those that change. A change that is not named is not known to leave classes what they are.
     label_maps: ClassVar[Mapping[str, Mapping[int, int]]] = {}
+    # What samples have besides a class (`targets`), known without their files; part of the identity of a store.
+    target_specs: tuple[TargetSpec, ...] = ()
     # Raised when the twin's files change for the same seed and size.
     twin_version: ClassVar[int] = 1
     # Samples of the twin unless asked otherwise.
@@ -177,6 +191,40 @@ class Dataset(ABC):
     @abstractmethod
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """Write a small generated look-alike in the published on-disk form: the archives, named as in `sources`."""
+
+    def targets(self, root: Path, ref: SampleRef, signal: Signal) -> Mapping[str, NDArray[Any]]:
+        """The targets of one sample, by name: one of the type and shape of each of `target_specs`.
+
+        Called in the worker that prepares the sample.
+
+        Parameters
+        ----------
+        root
+            As for `samples`.
+        ref
+            The sample.
+        signal
+            Its signal as read, before any step.
+        """
+        return {}
+
+    def arranged(self, ref: SampleRef, reading: Reading) -> Reading:
+        """A signal in the form of the dataset, where its files differ among themselves; as read, where they do not.
+
+        Not asked for recordings of events. What is changed is counted in the findings.
+
+        Parameters
+        ----------
+        ref
+            The sample.
+        reading
+            As its format read it.
+        """
+        return reading
+
+    def is_complete(self, samples: Sequence[SampleRef], scheme: Scheme) -> bool:
+        """Whether these are all samples that were published, by what its default scheme holds of them."""
+        return all(len(getattr(scheme, name)) == count for name, count in self.published_counts.items())
 
     @property
     def gives(self) -> type[Signal]:
@@ -210,8 +258,8 @@ class Dataset(ABC):
         return ()
 
 
-def find_folder(dataset: str, folder: Path, entry: str, below: str) -> Path:
-    """The folder that holds `entry`: this one, or the first that matches the pattern `below` in it.
+def find_folder(dataset: str, folder: Path, entry: str, below: str, others: Sequence[str] = ()) -> Path:
+    """The folder that holds `entry`, or one of the `others`: this one, or the first that matches `below` in it.
 
     Raises
     ------
@@ -219,7 +267,7 @@ def find_folder(dataset: str, folder: Path, entry: str, below: str) -> Path:
         When neither does.
     """
     for candidate in (folder, *sorted(folder.glob(below))):
-        if is_file(candidate / entry) or is_folder(candidate / entry):
+        if any(is_file(candidate / name) or is_folder(candidate / name) for name in (entry, *others)):
             return candidate
     raise SourceNotFoundError(
         f"{folder}: no {entry} there nor in {below}/ below it: not the files of {dataset} as published "

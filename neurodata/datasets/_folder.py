@@ -11,9 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from numpy.typing import NDArray
+
 from neurodata import registry
 from neurodata.datasets._contract import PARTITIONS, Dataset, Partition, SampleRef, Scheme
-from neurodata.datasets._folder_rows import Row, labelled_rows, ordered_classes, tree_rows
+from neurodata.datasets._folder_rows import Labels, Row, ordered_classes, read_labels, tree_rows
+from neurodata.datasets._folder_targets import read_target, target_files, target_spec
 from neurodata.errors import FormatError, RecipeError, SourceNotFoundError, UntoldSensorError
 from neurodata.formats import (
     Collection,
@@ -24,9 +27,28 @@ from neurodata.formats import (
     open_recording,
     recognises,
 )
-from neurodata.forms import Form, Sensor, form_to_json, in_general
-from neurodata.signals import EventArray
+from neurodata.forms import (
+    ClipForm,
+    Form,
+    ImageForm,
+    PointCloudForm,
+    Sensor,
+    SpikeCountsForm,
+    WaveformForm,
+    form_to_json,
+    in_general,
+)
+from neurodata.signals import EventArray, Signal
 from neurodata.storage import is_folder
+
+RECIPES: dict[type[Form], str] = {
+    Sensor: "folder",
+    WaveformForm: "folder-sound",
+    ClipForm: "folder-video",
+    ImageForm: "folder-pictures",
+    PointCloudForm: "folder-points",
+    SpikeCountsForm: "folder-spike-counts",
+}
 
 
 class Folder(Dataset):
@@ -37,8 +59,8 @@ class Folder(Dataset):
     folder
         Holds the recordings, directly or further down.
     labels
-        CSV file with the columns path and label, and any of start_us, end_us, group, split and item; None:
-        sub-folders are classes.
+        CSV file with the columns path and label, and any of start_us, end_us, group, split, item and target.NAME
+        (`_folder_targets`; label may be missing then); None: sub-folders are classes.
     format
         Name of the recordings' format; without labels, only files with its extensions are taken. None: found out.
     sensor
@@ -73,14 +95,18 @@ class Folder(Dataset):
         # Windows and shells are spared special characters: it becomes the name of a folder of stores.
         self.name = "folder-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in self.own_folder.name)
         self.title = f"recordings in {folder}"
-        rows = self._listed(format)
+        rows, targets = self._listed(format)
         self._formats = self._found_out(rows, format)
         self.formats = tuple(sorted(set(self._formats.values())))
         self.format = self.formats[0]
         self.imposes_sensor = sensor is not None
         self.form = self._common_form(sensor)
         self._rows = self._labelled(rows)
-        self.classes = ordered_classes(row.label or "" for row in self._rows)
+        self.classes = ordered_classes(row.label for row in self._rows if row.label is not None)
+        self.target_specs = tuple(
+            target_spec(self.labels or self.own_folder, self.own_folder, column, [row.told[k] for row in rows])
+            for k, column in enumerate(targets)
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """What a task needs to travel with: not the list of all samples."""
@@ -88,8 +114,8 @@ class Folder(Dataset):
 
     @property
     def recipe(self) -> str:
-        """The recipe of all folders."""
-        return "folder"
+        """The recipe of all folders of this kind of signal."""
+        return RECIPES[type(self.form)]
 
     def identity(self) -> dict[str, Any]:
         """Not the folder's name: a folder that was moved or copied gives the same store."""
@@ -110,12 +136,13 @@ class Folder(Dataset):
             SampleRef(
                 key=row.key,
                 recording=row.path,
-                target=index[row.label or ""],
+                target=0 if row.label is None else index[row.label],
                 group=row.group or row.path,
                 start_us=row.start_us,
                 stop_us=row.stop_us,
                 item=None if row.item is None else int(row.item),
                 format=self._formats[row.path],
+                told=row.told,
             )
             for row in self._rows
         ]
@@ -132,19 +159,30 @@ class Folder(Dataset):
         """Which samples there are, of what class, group and split: told by folders or labels, not by recordings."""
         return self._rows
 
+    def label_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
+        """The files that hold targets."""
+        return [root / path for path in dict.fromkeys(path for ref in samples for path in target_files(ref.told))]
+
+    def targets(self, root: Path, ref: SampleRef, signal: Signal) -> Mapping[str, NDArray[Any]]:
+        """What the columns of the labels file tell of the sample."""
+        return {
+            spec.name: read_target(root, spec, cell, ref.start_us, ref.stop_us)
+            for spec, cell in zip(self.target_specs, ref.told, strict=True)
+        }
+
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """A folder of somebody's own has no twin."""
         raise RecipeError(f"{self.name}: a folder has no twin")
 
-    def _listed(self, format: str | None) -> list[Row]:
+    def _listed(self, format: str | None) -> Labels:
         assert self.own_folder is not None
         if self.labels is not None:
-            return labelled_rows(self.labels, self.own_folder)
+            return read_labels(self.labels, self.own_folder)
         rows = tree_rows(self.own_folder, None if format is None else registry.formats[format].extensions)
         if not rows:
             wanted = "" if format is None else f" of {format}"
             raise SourceNotFoundError(f"{self.own_folder}: no recordings{wanted} below it")
-        return rows
+        return Labels(rows, [])
 
     def _found_out(self, rows: Sequence[Row], stated: str | None) -> dict[str, str]:
         """The format of each file. Formats that were met before are asked first: they are few, and all are many."""
@@ -193,12 +231,13 @@ class Folder(Dataset):
                 raise FormatError(f"{self.labels}: {row.path} holds one recording, but its row names item {row.item}")
             else:
                 rows.append(row)
+        has_classes = any(row.label is not None or not row.told for row in rows)
         seen: set[str] = set()
         for row in rows:
             if row.key in seen:
                 raise FormatError(f"{self.labels or self.own_folder}: two rows name the sample {row.key}; take one out")
             seen.add(row.key)
-            if row.label is None:
+            if row.label is None and has_classes:
                 raise FormatError(
                     f"{self.own_folder}: {row.path} has no class: put recordings into sub-folders named by class, "
                     "or state a labels file (--labels)"

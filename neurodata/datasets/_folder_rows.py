@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from neurodata.datasets._contract import PARTITIONS, Partition, read_lines
+from neurodata.datasets._folder_targets import TargetColumn, target_column
 from neurodata.errors import FormatError, SourceNotFoundError
 from neurodata.storage import is_file
 
@@ -44,6 +45,7 @@ class Row(NamedTuple):
     start_us: int | None = None
     stop_us: int | None = None
     item: str | None = None
+    told: tuple[str, ...] = ()  # cells of targets, in the order of their columns
 
     @property
     def key(self) -> str:
@@ -113,9 +115,17 @@ def _unreadable(error: OSError) -> None:
     raise SourceNotFoundError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions")
 
 
-def labelled_rows(labels: Path, folder: Path) -> list[Row]:
-    """The rows of a labels file: CSV with a header, columns path and label, and any of start_us, end_us, group,
-    split (train, validation or val, test; for all rows or for none) and item (of a file of many samples).
+class Labels(NamedTuple):
+    """What a labels file says: a row for each sample, and the targets besides classes that it has columns for."""
+
+    rows: list[Row]
+    targets: list[TargetColumn]
+
+
+def read_labels(labels: Path, folder: Path) -> Labels:
+    """What a labels file says: CSV with a header, columns path and label, and any of start_us, end_us, group,
+    split (train, validation or val, test; for all rows or for none), item (of a file of many samples), and targets
+    (`_folder_targets`). The column label may be missing where there is a target.
 
     Raises
     ------
@@ -131,18 +141,15 @@ def labelled_rows(labels: Path, folder: Path) -> list[Row]:
     lines_of: dict[str, int] = {}
     try:
         header = [name.strip() for name in next(reader, [])]
-        if not {"path", "label"} <= set(header) <= set(COLUMNS) or len(set(header)) != len(header):
-            raise FormatError(
-                f"{labels}: line 1 is {','.join(header)!r}; expected a header with path and label, "
-                f"and any of {', '.join(COLUMNS)}"
-            )
+        targets = _targets(labels, header)
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
             where = f"{labels}: line {reader.line_num}"
             if len(cells) != len(header):
                 raise FormatError(f"{where} has {len(cells)} cells; the header has {len(header)}")
-            row = _row(where, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}, folder)
+            named = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+            row = _row(where, named, folder)._replace(told=_told(where, named, targets))
             if row.key in lines_of:
                 raise FormatError(f"{where} names {row.key} again, as line {lines_of[row.key]} does; take it out")
             lines_of[row.key] = reader.line_num
@@ -154,17 +161,41 @@ def labelled_rows(labels: Path, folder: Path) -> list[Row]:
     if len({row.split is None for row in rows}) == 2:
         first = next(row for row in rows if row.split is None)
         raise FormatError(f"{labels}: line {lines_of[first.key]} has no split, others have: state it for all or none")
-    return rows
+    return Labels(rows, targets)
+
+
+def _targets(labels: Path, header: list[str]) -> list[TargetColumn]:
+    """The columns of targets; FormatError where the header lacks a column, or has one that means nothing."""
+    found = {name: target_column(labels, name) for name in header}
+    targets = [column for column in found.values() if column is not None]
+    needed = {"path"} if targets else {"path", "label"}
+    others = {name for name, column in found.items() if column is None}
+    if not needed <= others <= set(COLUMNS) or len(found) != len(header):
+        raise FormatError(
+            f"{labels}: line 1 is {','.join(header)!r}; expected a header with path and label (or target.NAME), "
+            f"and any of {', '.join(COLUMNS)}"
+        )
+    names = [column.name for column in targets]
+    if len(set(names)) != len(names):
+        raise FormatError(f"{labels}: line 1: two columns name one target: {', '.join(names)}")
+    return targets
+
+
+def _told(where: str, cells: dict[str, str], targets: list[TargetColumn]) -> tuple[str, ...]:
+    for column in targets:
+        if not cells[column.header]:
+            raise FormatError(f"{where}: {column.header} is empty; expected a number or an .npy file for every sample")
+    return tuple(cells[column.header] for column in targets)
 
 
 def _row(where: str, cells: dict[str, str], folder: Path) -> Row:
-    path, label, split = cells["path"], cells["label"], cells.get("split", "")
+    path, label, split = cells["path"], cells.get("label"), cells.get("split", "")
     place = PurePosixPath(path)
     if not path or place.is_absolute() or ".." in place.parts or Path(path).is_absolute():
         raise FormatError(f"{where}: path is {path!r}; expected a file below {folder}, without '..'")
     if not is_file(folder / path):
         raise SourceNotFoundError(f"{where}: {folder / path} is missing; correct the path, or take the row out")
-    if not label:
+    if label == "":
         raise FormatError(f"{where}: the label is empty; expected the name of a class")
     if split and split.lower() not in SPLIT_NAMES:
         raise FormatError(f"{where}: split is {split!r}; expected {', '.join(PARTITIONS)}")

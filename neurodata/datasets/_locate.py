@@ -96,10 +96,11 @@ def fetch(dataset: Dataset, cache: Path, *, progress: Progress = silent) -> tupl
     Raises
     ------
     SourceNotFoundError
-        When a file cannot be fetched by a script; says what to download by hand and where to put it.
+        When a file cannot be fetched by a script, or has no published checksum; says what to do by hand.
     DownloadError, ChecksumError, StorageError
         When a download fails, or a file does not have the published checksum.
     """
+    _require_checksums(dataset)
     folder = _archive_folder(dataset, cache)
     by_hand = [source for source in dataset.sources if not source.urls and not is_file(folder / source.filename)]
     if by_hand:
@@ -121,6 +122,8 @@ def availability(dataset: Dataset, cache: Path) -> str:
         unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
         if is_folder(unpacked):
             return f"unpacked at {unpacked}"
+    if without := _without_checksum(dataset):
+        return f"to get by hand, unpack and name with --source DIR (no published checksum of {', '.join(without)})"
     folder = _archive_folder(dataset, cache)
     states = []
     for source in dataset.sources:
@@ -148,6 +151,21 @@ def folder_id(dataset: Dataset, root: Path, samples: Sequence[SampleRef], progre
     return hashlib.sha256(canonical_json(entries if facts is None else [entries, facts])).hexdigest()
 
 
+def _without_checksum(dataset: Dataset) -> list[str]:
+    return [source.filename for source in dataset.sources if not source.checksum]
+
+
+def _require_checksums(dataset: Dataset) -> None:
+    """Files that cannot be verified are not fetched nor unpacked: a folder that a person names is hashed instead."""
+    if without := _without_checksum(dataset):
+        steps = "\n".join(f"  {source.manual or 'download ' + source.urls[0]}" for source in dataset.sources)
+        raise SourceNotFoundError(
+            f"{dataset.name}: nobody published a checksum of {', '.join(without)}, so no script takes it. By hand:\n"
+            f"{steps}\nthen unpack all of it into one folder and name that: --source DIR; generated look-alike data to "
+            "try things on: --twin"
+        )
+
+
 def _archive_folder(dataset: Dataset, cache: Path) -> Path:
     """The first root that holds all archives, else the own one, where they will be put."""
     for root in search_roots(cache):
@@ -169,6 +187,7 @@ def _locate_in_folder(dataset: Dataset, cache: Path, source: Path, progress: Pro
     except SourceNotFoundError:
         if not all(is_file(source / archive.filename) for archive in dataset.sources):
             raise
+    _require_checksums(dataset)
     for archive in dataset.sources:
         verify_checksum(source / archive.filename, archive.checksum, progress)
     return _unpack_sources(dataset, dataset.sources, source, cache, "published", progress)
@@ -237,17 +256,37 @@ def _unpack_all(sources: Sequence[Source], archives: Path, target: Path, progres
     _make_folder(staging / "all")
     for source in sources:
         part = staging / source.filename.split(".")[0]
-        unpack(archives / source.filename, part, progress)
+        if source.is_archive:
+            unpack(archives / source.filename, part, progress)
+        else:
+            _make_folder(part)
+            _place(archives / source.filename, part / source.filename)
         _merge(part, staging / "all", source.filename)
     (staging / "all").replace(target)
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def _merge(part: Path, target: Path, archive: str) -> None:
+def _place(file: Path, place: Path) -> None:
+    """The file under another name: without a copy, where the file system can."""
+    try:
+        place.hardlink_to(file)
+    except OSError:
+        try:
+            shutil.copyfile(file, place)
+        except OSError as error:
+            raise StorageError(f"{place}: cannot be written: {error.strerror}; free some room") from error
+
+
+def _merge(part: Path, target: Path, archive: str, below: str = "") -> None:
+    """Move what an archive held to where the others' is: folders of one name become one, files of one name may not."""
     for entry in sorted(part.iterdir()):
-        if (target / entry.name).exists():
-            raise ArchiveError(f"{archive}: holds {entry.name}, as another archive of the dataset does")
-        entry.replace(target / entry.name)
+        there, name = target / entry.name, f"{below}{entry.name}"
+        if is_folder(entry) and is_folder(there):
+            _merge(entry, there, archive, f"{name}/")
+        elif there.exists():
+            raise ArchiveError(f"{archive}: holds {name}, as another archive of the dataset does")
+        else:
+            entry.replace(there)
 
 
 def _make_folder(folder: Path) -> None:

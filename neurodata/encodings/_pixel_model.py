@@ -5,8 +5,9 @@ straight line from one picture to the next, every threshold crossing on the way 
 interpolated time, and an event that falls into the refractory period is lost but still moves the
 reference level. As in v2e (Hu et al., CVPR Workshops 2021) each pixel has its own ON and OFF threshold,
 drawn once, and noise is a Poisson process whose events obey the refractory period. Unlike in v2e, noise
-has the same rate at any intensity and leaves the reference level alone; limited bandwidth and leak
-events are not modelled.
+leaves the reference level alone, and has one rate at any intensity unless the caller says a share; leak
+(the reference level sinks, so that a pixel that sees nothing is ON now and then) is the same for all
+pixels but for their thresholds; limited bandwidth is not modelled.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ class Pixel:
         Shortest time between two events of a pixel.
     noise_hz
         Background events a second and pixel, half of them ON.
+    leak_hz
+        ON events a second and pixel that come of leak alone: the reference level sinks by leak_hz ON thresholds a
+        second.
     """
 
     on_threshold: float = 0.2
@@ -51,6 +55,7 @@ class Pixel:
     mismatch: float = 0.03
     refractory_us: int = 500
     noise_hz: float = 0.1
+    leak_hz: float = 0.0
 
     def __post_init__(self) -> None:
         for name, smallest in (
@@ -59,6 +64,7 @@ class Pixel:
             ("mismatch", 0),
             ("refractory_us", 0),
             ("noise_hz", 0),
+            ("leak_hz", 0),
         ):
             found = getattr(self, name)
             if not smallest <= found < np.inf:
@@ -105,7 +111,9 @@ class PixelArray:
         self._last_us = np.full(shape, np.iinfo(np.int64).min // 2)  # [H, W]: time of the last event
         self._allocate(1024)
 
-    def see(self, log_intensity: NDArray[np.float32], t_us: int) -> EventArray:
+    def see(
+        self, log_intensity: NDArray[np.float32], t_us: int, noise_share: NDArray[np.float32] | None = None
+    ) -> EventArray:
         """Events between the last picture and this one; none for the first, which sets the reference level.
 
         Parameters
@@ -114,6 +122,9 @@ class PixelArray:
             float32, shape [H, W]: natural logarithm of the light on each pixel at t_us.
         t_us
             Time of the picture in microseconds, later than the last one's.
+        noise_share
+            float32, shape [H, W]: how much of the rate of noise each pixel has, 0 to 1, on the way to this picture;
+            None: all of it.
 
         Returns
         -------
@@ -133,9 +144,9 @@ class PixelArray:
             self._reference[:] = log_intensity
             return EventArray.empty(self.sensor)
         n = self._cross(before, log_intensity, before_us, t_us)
-        noise_t, noise_x, noise_y, noise_p = self._noise(before_us, t_us)
+        noise_t, noise_x, noise_y, noise_p = self._noise(before_us, t_us, noise_share)
         t = np.concatenate([self._t[:n], noise_t])
-        order = np.argsort(t, kind="stable")
+        order = _order(t, before_us, t_us)
         t = t[order]
         x = np.concatenate([self._x[:n], noise_x])[order]
         y = np.concatenate([self._y[:n], noise_y])[order]
@@ -167,6 +178,8 @@ class PixelArray:
             )
 
     def _cross(self, before: NDArray[np.float32], now: NDArray[np.float32], start_us: int, stop_us: int) -> int:
+        leak = self.pixel.leak_hz * (stop_us - start_us) * 1e-6 * now.size
+        _check_number(leak, stop_us, "a smaller leak_hz, or pictures that follow sooner")
         n = self._crossings(before, now, start_us, stop_us)
         _check_number(n, stop_us, "larger thresholds, or pictures that follow sooner")
         if n > len(self._t):
@@ -177,7 +190,8 @@ class PixelArray:
 
     def _crossings(self, before: NDArray[np.float32], now: NDArray[np.float32], start_us: int, stop_us: int) -> int:
         levels = self._reference, self._on, self._off, self._moved
-        return crossings(before, now, *levels, start_us, stop_us, self._t, self._x, self._y, self._p)
+        leak = self.pixel.leak_hz * (stop_us - start_us) * 1e-6
+        return crossings(before, now, *levels, leak, start_us, stop_us, self._t, self._x, self._y, self._p)
 
     def _allocate(self, n: int) -> None:
         self._t = np.empty(n, np.int64)
@@ -186,18 +200,25 @@ class PixelArray:
         self._p = np.empty(n, np.bool_)
 
     def _noise(
-        self, start_us: int, stop_us: int
+        self, start_us: int, stop_us: int, share: NDArray[np.float32] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]]:
         width, height = self.sensor.width, self.sensor.height
         expected = self.pixel.noise_hz * width * height * (stop_us - start_us) * 1e-6
         _check_number(expected, stop_us, "a smaller noise_hz, or pictures that follow sooner")
         n = self._rng.poisson(expected)
-        return (
-            self._rng.integers(start_us, stop_us, n),
-            self._rng.integers(0, width, n, dtype=np.uint16),
-            self._rng.integers(0, height, n, dtype=np.uint16),
-            self._rng.integers(0, 2, n, dtype=np.uint8).astype(np.bool_),
-        )
+        t = self._rng.integers(start_us, stop_us, n)
+        x = self._rng.integers(0, width, n, dtype=np.uint16)
+        y = self._rng.integers(0, height, n, dtype=np.uint16)
+        p = self._rng.integers(0, 2, n, dtype=np.uint8).astype(np.bool_)
+        if share is None:
+            return t, x, y, p
+        keep = self._rng.random(n) < share[y, x]
+        return t[keep], x[keep], y[keep], p[keep]
+
+
+def _order(t: NDArray[np.int64], start_us: int, stop_us: int) -> NDArray[np.intp]:
+    """The stable order of times from start_us to stop_us; NumPy sorts 16 bits by their digits, which is faster."""
+    return np.argsort((t - start_us).astype(np.uint16) if stop_us - start_us < 2**16 else t, kind="stable")
 
 
 def _check_number(n: float, t_us: int, way_out: str) -> None:
@@ -217,6 +238,7 @@ def crossings(
     on: NDArray[np.float64],
     off: NDArray[np.float64],
     moved: NDArray[np.float64],
+    leak: float,
     start_us: int,
     stop_us: int,
     t: NDArray[np.int64],
@@ -226,18 +248,21 @@ def crossings(
 ) -> int:
     """Threshold crossings between two pictures, row by row; their number.
 
-    Pictures and levels are [H, W]. `moved` receives the new reference levels, t, x, y, p as many crossings
-    as fit: when the number is larger than their length, nothing is lost, call again with longer ones.
+    Pictures and levels are [H, W]. The reference sinks by `leak` ON thresholds on the way from one picture to the next,
+    which is to a pixel as if the light rose so far. `moved` receives the new reference levels, t, x, y, p as many
+    crossings as fit: when the number is larger than their length, nothing is lost, call again with longer ones.
     """
     n = 0
     for row in range(now.shape[0]):
         for column in range(now.shape[1]):
             level = reference[row, column]
-            change = now[row, column] - level
+            sunk = leak * on[row, column]
+            light = now[row, column] + sunk
+            change = light - level
             step = on[row, column] if change > 0 else -off[row, column]
             n_steps = int(change / step)
-            moved[row, column] = level + n_steps * step
-            slope = np.float64(now[row, column]) - before[row, column]
+            moved[row, column] = level + n_steps * step - sunk
+            slope = light - before[row, column]
             for k in range(1, n_steps + 1):
                 if n < len(t):
                     # A rest of rounding can be left to cross while the picture stands still.
@@ -256,19 +281,21 @@ def reference_crossings(
     reference: NDArray[np.float64],
     on: NDArray[np.float64],
     off: NDArray[np.float64],
+    leak: float,
     start_us: int,
     stop_us: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_], NDArray[np.float64]]:
     """What `crossings` computes, in NumPy: t, x, y, p and the new reference levels."""
-    step = np.where(now - reference > 0, on, -off)  # [H, W]
-    n_steps = ((now - reference) / step).astype(np.int64)
+    light = now + leak * on  # [H, W]
+    step = np.where(light - reference > 0, on, -off)
+    n_steps = ((light - reference) / step).astype(np.int64)
     y, x = np.repeat(np.argwhere(n_steps), n_steps[n_steps > 0], axis=0).T
     k = np.concatenate([np.arange(1, n + 1) for n in n_steps.flat]).astype(np.int64)
-    slope = now[y, x].astype(np.float64) - before[y, x]
+    slope = light[y, x] - before[y, x]
     distance = reference[y, x] + k * step[y, x] - before[y, x]
     way = np.divide(distance, slope, out=np.ones(len(k)), where=slope != 0)
     t = start_us + (way.clip(0, 1) * (stop_us - start_us)).astype(np.int64)
-    return t, x, y, step[y, x] > 0, reference + n_steps * step
+    return t, x, y, step[y, x] > 0, reference + n_steps * step - leak * on
 
 
 @kernel

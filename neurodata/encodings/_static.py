@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from neurodata.errors import EncodingError, RecipeError
 from neurodata.forms import ClipForm, Form, ImageForm, SeriesForm
+from neurodata.kernel import kernel
 from neurodata.signals import Clip, Image, Series
 from neurodata.steps import MOST_STEPS, ArraySpec, Kinds, SignalEncoding, Tally, check_whole
+
+LARGEST = np.finfo(np.float32).max
 
 
 class StaticEncoding(SignalEncoding):
@@ -29,12 +32,17 @@ class StaticEncoding(SignalEncoding):
 
     T: int
 
+    @property
+    def fields_per_value(self) -> int:
+        """Neurons for each value; those of a channel stand side by side, so that there are as many times channels."""
+        return 1
+
     def check_steps(self) -> None:
         """RecipeError when T is no number of time steps."""
-        check_whole(type(self).__module__.rpartition(".")[2], "T", self.T, 1, MOST_STEPS)
+        check_whole(step_name(self), "T", self.T, 1, MOST_STEPS)
 
     def spec(self, form: Form) -> ArraySpec:
-        """Pictures [T, C, H, W], videos [n * T, C, H, W], series [n * T, channels]."""
+        """Pictures [T, C, H, W], videos [n * T, C, H, W], series [n * T, channels]; C and channels times the fields."""
         shape: tuple[int, ...]
         if isinstance(form, SeriesForm):
             shape, n = (form.n_channels,), form.n_steps
@@ -42,6 +50,7 @@ class StaticEncoding(SignalEncoding):
             shape, n = (form.n_channels, form.height, form.width), form.n_frames if isinstance(form, ClipForm) else 1
         else:
             raise RecipeError(f"{type(self).__name__} takes pictures, video and series, not {form}")
+        shape = (shape[0] * self.fields_per_value, *shape[1:])
         axes = ("time", "channel", "y", "x")[: 1 + len(shape)]
         return ArraySpec(((n or 0) * self.T, *shape), np.dtype(self.dtype), axes, has_variable_steps=n is None)
 
@@ -54,25 +63,99 @@ class StaticEncoding(SignalEncoding):
     ) -> None:
         """Write the T steps of each frame or row over `out`."""
         values = values_of(signal)
-        n, m = values.shape
         self.check_values(values)
         if values.size:
-            self.fill(values, out.reshape(n, self.T, m), rng)
+            activity = self.activity(values, signal.form.n_channels)
+            self.fill(activity, out.reshape(len(values), self.T, -1), rng)
 
     def check_values(self, values: NDArray[np.float32]) -> None:
         """EncodingError when a value is not a number, or outside 0 to 1 where that is what they have to be in."""
-        name = type(self).__name__
-        if not np.isfinite(values).all():
-            raise EncodingError(f"{name}: a value is not a number (NaN or infinite)")
-        if self.from_zero_to_one and values.size and not 0 <= values.min() <= values.max() <= 1:
-            raise EncodingError(
-                f"{name}: values reach from {values.min():g} to {values.max():g}; expected 0 to 1: state a step before "
-                "it that brings them there"
-            )
+        require = require_zero_to_one if self.from_zero_to_one else require_numbers
+        require(step_name(self), values)
+
+    def activity(self, values: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:
+        """What each neuron encodes, [n, m]: here the values [n, m] themselves, those of a channel side by side."""
+        return values
 
     def fill(self, values: NDArray[np.float32], out: NDArray[Any], rng: np.random.Generator | None) -> None:
         """Write over `out` [n, T, m], zeros, the steps of the values [n, m]: n frames or rows of m values."""
         raise NotImplementedError
+
+    def decode(self, spikes: NDArray[Any]) -> NDArray[np.float32]:
+        """The values [n, ...] that an array [n * T, ...] of this step stands for; how well is said of each step.
+
+        Raises
+        ------
+        EncodingError
+            When the first axis is no multiple of T.
+        """
+        n, left = divmod(len(spikes), self.T)
+        if left:
+            raise EncodingError(f"{step_name(self)}: {len(spikes)} time steps; expected a multiple of T = {self.T}")
+        steps = spikes.reshape(n, self.T, *spikes.shape[1:])
+        return self.read(steps).astype(np.float32)
+
+    def read(self, spikes: NDArray[Any]) -> NDArray[Any]:
+        """The values [n, ...] of spikes [n, T, ...]."""
+        raise NotImplementedError
+
+
+def step_name(step: SignalEncoding) -> str:
+    """Its name in a recipe."""
+    return type(step).__module__.rpartition(".")[2]
+
+
+def require_numbers(step: str, values: NDArray[np.float32]) -> None:
+    """EncodingError when a value is NaN or infinite."""
+    if n_outside(values.ravel(), -LARGEST, LARGEST):
+        raise EncodingError(f"{step}: a value is not a number (NaN or infinite)")
+
+
+def require_zero_to_one(step: str, values: NDArray[np.float32]) -> None:
+    """EncodingError when a value is not a number, or outside 0 to 1."""
+    if n_outside(values.ravel(), np.float32(0), np.float32(1)):
+        require_numbers(step, values)
+        raise EncodingError(
+            f"{step}: values reach from {values.min():g} to {values.max():g}; expected 0 to 1: "
+            "the step rescale before it brings a series there"
+        )
+
+
+@kernel
+def n_outside(values: NDArray[np.float32], low: np.float32, high: np.float32) -> int:
+    """How many values [n] are not from low to high; NaN is not."""
+    n = np.int32(0)
+    for i in range(len(values)):
+        n += np.int32(not (low <= values[i] <= high))
+    return int(n)
+
+
+def outside_reference(values: NDArray[np.float32], low: np.float32, high: np.float32) -> int:
+    """What `n_outside` gives."""
+    return int(np.count_nonzero(~((values >= low) & (values <= high))))
+
+
+def first_spike(spikes: NDArray[Any]) -> NDArray[np.int64]:
+    """Step of the first spike of each neuron, [n, ...], of spikes [n, T, ...]; T where there is none."""
+    fired = spikes.astype(np.bool_)
+    first: NDArray[np.int64] = fired.argmax(axis=1)
+    first[~fired.any(axis=1)] = spikes.shape[1]
+    return first
+
+
+@kernel
+def mark(times: NDArray[np.int64], out: NDArray[np.bool_]) -> None:
+    """One spike at the time [n, m] of each neuron in out [n, T, m]; none where the time is T or later."""
+    n, n_steps, m = out.shape
+    for i in range(n):
+        for j in range(m):
+            if times[i, j] < n_steps:
+                out[i, times[i, j], j] = True
+
+
+def mark_reference(times: NDArray[np.int64], out: NDArray[np.bool_]) -> None:
+    """What `mark` does, by comparing each step with the time."""
+    out |= times[:, np.newaxis] == np.arange(out.shape[1])[:, np.newaxis]
 
 
 def values_of(signal: Image | Clip | Series) -> NDArray[np.float32]:

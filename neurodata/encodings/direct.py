@@ -47,11 +47,10 @@ class Direct(StaticEncoding):
         """Write the values T times."""
         out[...] = values[:, np.newaxis]
 
-
-def decode(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The values [...] of frames [T, ...] that repeat them: their mean, which is them up to rounding."""
-    mean: NDArray[np.float32] = frames.mean(axis=0)
-    return mean
+    def read(self, spikes: NDArray[Any]) -> NDArray[Any]:
+        """The mean over the steps, which is the value up to rounding."""
+        mean: NDArray[np.float32] = spikes.mean(axis=1)
+        return mean
 
 
 STEP = Direct

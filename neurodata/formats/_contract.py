@@ -7,7 +7,7 @@ and `SignalFormat` (one waveform, clip, point cloud ... a file).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -115,6 +115,10 @@ class Reading(NamedTuple):
 
     signal: Signal
     findings: Counter[str]
+
+
+# start_us and stop_us: what lies in start_us <= t < stop_us; None is the start or end of the signal.
+Interval: TypeAlias = tuple[int | None, int | None]
 
 
 class Entry(NamedTuple):
@@ -259,12 +263,16 @@ class SignalFormat(_Named):
         end; FormatError for a slice of a signal that has no time.
     write
         (signal, path), as for `Format`.
+    parts
+        (path, intervals): what `read` gives for each interval in turn, the file being read once; None where it is not
+        worth it. Findings of each are those of the whole file.
     """
 
     gives: type[Signal]
     describe: Callable[[Path], Mapping[str, object]]
     read: Callable[[Path, int | None, int | None], Reading]
     write: Callable[[Signal, Path], None] | None = None
+    parts: Callable[[Path, Sequence[Interval]], Iterator[Reading]] | None = None
 
 
 AnyFormat: TypeAlias = Format | CollectionFormat | SignalFormat

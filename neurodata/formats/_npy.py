@@ -228,6 +228,34 @@ def values(reader: MemberReader, array: Array, first: int, last: int) -> NDArray
     return np.frombuffer(reader.read(array.header_bytes + first * size, (last - first) * size), array.dtype)
 
 
+class NpyArray(NamedTuple):
+    """What the header of an .npy file says of its array."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+def read_npy_header(path: Path) -> NpyArray:
+    """Type and shape of the array of an .npy file; FormatError where it is damaged, or no array of plain numbers."""
+    with RecordingFile(path) as file:
+        array = _only_array(file)
+    return NpyArray(array.dtype, array.shape)
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of an .npy file; FormatError as for `read_npy_header`."""
+    with RecordingFile(path) as file:
+        array = _only_array(file)
+        elements = values(MemberReader(file, array.member), array, 0, math.prod(array.shape))
+    return elements.reshape(array.shape, order="F" if array.is_fortran else "C")
+
+
+def _only_array(file: RecordingFile) -> Array:
+    if file.read(len(MAGIC)) != MAGIC:
+        raise FormatError(f"{file.path}: byte 0: does not begin as .npy: expected a file that numpy.save wrote")
+    return arrays(file)[""]
+
+
 def is_numpy_file(head: bytes) -> bool:
     """Whether a file begins as .npy, or as a .zip whose first member is called so."""
     name_bytes = int.from_bytes(head[26:28], "little")

@@ -25,7 +25,7 @@ read as well.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import FormatError
-from neurodata.formats._contract import Reading, SignalFormat
+from neurodata.formats._contract import Interval, Reading, SignalFormat
 from neurodata.formats._hdf5 import MOST_PACKED, SMALL_BYTES
 from neurodata.formats._mat import Array, opened, reason_not, require, vector
 from neurodata.signals import SpikeCounts
@@ -110,14 +110,49 @@ def read(path: Path, start_us: int | None, stop_us: int | None) -> Reading:
     FormatError, MissingExtraError
         As `describe`; FormatError also when samples are not evenly spaced, or a unit has more than 255 spikes in a bin.
     """
+    return next(parts(path, [(start_us, stop_us)]))
+
+
+def parts(path: Path, intervals: Sequence[Interval]) -> Iterator[Reading]:
+    """What `read` gives for each interval in turn; spikes and targets are read once.
+
+    Raises
+    ------
+    FormatError, MissingExtraError
+        As `read`.
+    """
     with opened(path) as found:
         spikes, t, _, _ = require(path, found, NEEDED, "expected a session of Zenodo 583331")
         grid = _grid(path, t)
-        part = grid.cut(start_us, stop_us)
-        counts, n_outside = _counts(path, spikes, grid, part)
-        targets = _targets(path, found, grid, part)
-    findings = Counter({"outside the recording": n_outside} if n_outside else {})
-    return Reading(SpikeCounts(counts, grid.bin_us, targets), findings)
+        cuts = [grid.cut(*interval) for interval in intervals]
+        _require_room(path, spikes, max((cut.stop - cut.start for cut in cuts), default=0))
+        placed = _placed(path, spikes, grid)
+        targets = _targets(path, found, grid)
+    findings = Counter({"outside the recording": placed.n_outside} if placed.n_outside else {})
+    for cut in cuts:
+        series = {name: whole[cut] for name, whole in targets.items()}
+        yield Reading(SpikeCounts(placed.counts(path, cut), grid.bin_us, series), findings.copy())
+
+
+def reaches(path: Path) -> NDArray[np.int64]:
+    """Times at which reaches begin, and the end of the last one, in us, shape [n + 1]; reads only times and targets.
+
+    A reach is the time to one target, as NeuroBench cuts it: it begins with the first bin, or with the last bin of the
+    target before. It is empty where the target changes after the first bin. No spikes are read.
+
+    Raises
+    ------
+    FormatError, MissingExtraError
+        As `describe`; FormatError also when samples are not evenly spaced.
+    """
+    with opened(path) as found:
+        _, t, _, target = require(path, found, NEEDED, "expected a session of Zenodo 583331")
+        grid = _grid(path, t)
+        place = _series(path, "target_pos", target, len(grid.t_s))
+    changes = np.flatnonzero((np.diff(place, axis=0) != 0).any(axis=1))
+    t_us = grid.t_us
+    ends: NDArray[np.int64] = np.concatenate([t_us[:1], t_us[changes], t_us[-1:] + grid.bin_us])
+    return ends
 
 
 def _grid(path: Path, array: Array) -> _Grid:
@@ -136,41 +171,66 @@ def _grid(path: Path, array: Array) -> _Grid:
     return _Grid(t_s, bin_us)
 
 
-def _counts(path: Path, spikes: Array, grid: _Grid, part: slice) -> tuple[NDArray[np.uint8], int]:
-    """Counts [n_bins, n_units] of a part of the grid, and how many spikes lie in no bin of the whole."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Placed:
+    """All spikes of a session that lie in a bin, in the order of bins: numbers of bin and column, [n] each."""
+
+    bins: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    n_units: int
+    bin_us: int
+    n_outside: int
+
+    def counts(self, path: Path, part: slice) -> NDArray[np.uint8]:
+        """Counts [n_bins, n_units] of a part of the grid."""
+        first, last = np.searchsorted(self.bins, (part.start, part.stop))
+        bins, columns = self.bins[first:last] - part.start, self.columns[first:last]
+        counts = np.zeros((part.stop - part.start, self.n_units), np.uint8)
+        places, n_spikes = np.unique(bins * self.n_units + columns, return_counts=True)
+        if n_spikes.max(initial=0) > MOST_SPIKES:
+            column = int(places[n_spikes.argmax()]) % self.n_units
+            raise FormatError(
+                f"{path}: spikes: column {column} of the counts: {n_spikes.max()} spikes of one unit in {self.bin_us} "
+                f"us; expected at most {MOST_SPIKES}: the file is damaged"
+            )
+        counts.reshape(-1)[places] = n_spikes
+        return counts
+
+
+def _require_room(path: Path, spikes: Array, n_bins: int) -> None:
+    """Refuse counts that a file of this size cannot hold the spikes of, before they are made."""
     n_channels, n_per_channel = _two_axes(path, "spikes", spikes)
-    cells = spikes.cells()
-    n_bins, n_units = part.stop - part.start, len(cells)
+    n_units = n_channels * n_per_channel
     if n_bins * n_units > max(SMALL_BYTES, MOST_PACKED * path.stat().st_size):
         raise FormatError(
             f"{path}: {n_bins} bins of {n_units} units in a file of {path.stat().st_size} bytes; it is damaged"
         )
-    counts = np.zeros((n_bins, n_units), np.uint8)
-    n_outside = 0
+
+
+def _placed(path: Path, spikes: Array, grid: _Grid) -> _Placed:
+    n_channels, n_per_channel = _two_axes(path, "spikes", spikes)
+    cells = spikes.cells()
+    bins, n_outside = [], 0
     for k, cell in enumerate(cells):
         times_s = vector(path, f"spikes{{{k + 1}}}", cell).astype(np.float64)
         if not np.isfinite(times_s).all():
             raise FormatError(f"{path}: {cell.place}: a spike time is not finite; the file is damaged: get it again")
-        bins = grid.bins(times_s)
-        n_outside += len(times_s) - len(bins)
-        where, n_spikes = np.unique(bins[(bins >= part.start) & (bins < part.stop)] - part.start, return_counts=True)
-        if n_spikes.max(initial=0) > MOST_SPIKES:
-            raise FormatError(
-                f"{path}: {cell.place}: {n_spikes.max()} spikes of one unit in {grid.bin_us} us; expected at most "
-                f"{MOST_SPIKES}: the file is damaged"
-            )
-        channel, unit = k % n_channels, k // n_channels  # cells come first axis fastest
-        counts[where, channel * n_per_channel + unit] = n_spikes
-    return counts, n_outside
+        bins.append(grid.bins(times_s))
+        n_outside += len(times_s) - len(bins[-1])
+    # Cells come first axis fastest: all channels' first units, then their second ones.
+    columns = np.arange(len(cells)) % n_channels * n_per_channel + np.arange(len(cells)) // n_channels
+    bin_of = np.concatenate(bins)
+    column_of = np.repeat(columns, [len(some) for some in bins])
+    order = np.argsort(bin_of, kind="stable")
+    return _Placed(bin_of[order], column_of[order], len(cells), grid.bin_us, n_outside)
 
 
-def _targets(path: Path, found: Mapping[str, Array], grid: _Grid, part: slice) -> dict[str, NDArray[np.float64]]:
-    """Series [n_bins, 2 or 3] on a part of the grid."""
+def _targets(path: Path, found: Mapping[str, Array], grid: _Grid) -> dict[str, NDArray[np.float64]]:
+    """Series [n_bins, 2 or 3]."""
     whole = {name: _series(path, name, found[name], len(grid.t_s)) for name in UNITS if name in found}
-    targets = {UNITS[name]: series[part] for name, series in whole.items()}
     with np.errstate(over="ignore", invalid="ignore"):
         velocity = np.gradient(whole["cursor_pos"], grid.bin_us * 1e-6, axis=0)
-    return targets | {"cursor_velocity_mm_s": velocity[part]}
+    return {UNITS[name]: series for name, series in whole.items()} | {"cursor_velocity_mm_s": velocity}
 
 
 def _series(path: Path, name: str, array: Array, n: int) -> NDArray[np.float64]:
@@ -199,4 +259,5 @@ FORMAT = SignalFormat(
     gives=SpikeCounts,
     describe=describe,
     read=read,
+    parts=parts,
 )

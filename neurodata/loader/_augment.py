@@ -16,6 +16,7 @@ from neurodata import registry
 from neurodata.augmentations import Augmentation, Draws
 from neurodata.errors import LoaderError
 from neurodata.recipe import parse_augmentation
+from neurodata.targets import parted_by
 
 if TYPE_CHECKING:
     from neurodata.loader._split import Split
@@ -88,6 +89,13 @@ def make_augmenter(augment: Augment, split: Split, dtype: torch.dtype, augment_t
             )
         if augmentation.mixes and not split.classes:
             raise LoaderError(f"augment: {augmentation.name} mixes classes, and {split!r} has none")
+        if augmentation.mixes and split.target_specs:
+            raise LoaderError(
+                f"augment: {augmentation.name} mixes samples, and the target {split.target_specs[0]} is not mixed with "
+                "them: leave it out"
+            )
+        if why := parted_by(split.target_specs, augmentation.moves, augmentation.label_change is not None):
+            raise LoaderError(f"augment: {augmentation.name}: {why}")
     after = tuple(_classes_after(augmentation, split) for augmentation in augmentations)
     return Augmenter(augmentations, after, len(split.classes))
 

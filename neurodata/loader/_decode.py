@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from neurodata.loader._ahead import Workers, fetched, read_ahead
 from neurodata.loader._form import Form
 from neurodata.loader._pool import BufferPool
 from neurodata.loader._resize import resized
+from neurodata.loader._targets import SampleTargets, read_targets
 from neurodata.storage import Fetched
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ class Portion:
     number: int
     positions: NDArray[np.int64]
     valid: NDArray[np.bool_]
+
+
+class Decoded(NamedTuple):
+    """A portion: its frames [b, T, C, H, W], their lengths int64 [b], and the targets of each sample but its class."""
+
+    portion: Portion
+    frames: Tensor
+    lengths: Tensor
+    targets: list[SampleTargets]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,10 +77,8 @@ class Decoder:
     epoch: int
     pool: BufferPool
 
-    def portions(
-        self, portions: Iterable[Portion], threads: int, ahead: int
-    ) -> Generator[tuple[Portion, Tensor, Tensor], None, None]:
-        """Each portion, frames [b, T, C, H, W] and lengths int64 [b]; closing the generator ends its threads."""
+    def portions(self, portions: Iterable[Portion], threads: int, ahead: int) -> Generator[Decoded, None, None]:
+        """What is delivered of each portion; closing the generator ends its threads."""
 
         def begin(portion: Portion, workers: Workers) -> _Begun:
             return self._begin(portion, workers, threads)
@@ -96,14 +104,17 @@ class Decoder:
         ]
         return _Begun(portion, lengths, places, parts)
 
-    def _finish(self, begun: _Begun) -> tuple[Portion, Tensor, Tensor]:
+    def _finish(self, begun: _Begun) -> Decoded:
         elsewhere: Elsewhere = []
+        targets: list[SampleTargets] = []
         for part in begun.parts:
-            elsewhere += part.result()
+            of_part = part.result()
+            elsewhere += of_part.elsewhere
+            targets += of_part.targets
         portion, lengths, places = begun.portion, begun.lengths, begun.places
         if lengths is None or places is None or any(sample is not None for sample in elsewhere):
             lengths, places = self._padded(portion, _all_samples(elsewhere, lengths, places))
-        return portion, places, torch.from_numpy(lengths)
+        return Decoded(portion, places, torch.from_numpy(lengths), targets)
 
     def _places(self, n: int, n_steps: int, step_shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Memory for n samples, [n, T, ...], with time outside where it comes first."""
@@ -138,9 +149,10 @@ class Decoder:
         part: range,
         fetching: Future[Fetched] | None,
         workers: Workers,
-    ) -> Elsewhere:
+    ) -> _Part:
         """Decode some samples of a batch: into their places, or each by itself where lengths are not known yet."""
         elsewhere: Elsewhere = []
+        targets: list[SampleTargets] = []
         with fetched(fetching):
             for k in part:
                 if workers.stopped:
@@ -151,10 +163,11 @@ class Decoder:
                         elsewhere.append(self._by_itself(position))
                     else:
                         elsewhere.append(self._in_place(position, places[k], int(lengths[k])))
+                    targets.append(read_targets(self.split.store, int(self.split.indices[position])))
                 except Exception as error:
                     error.add_note(f"while loading sample {self.split.keys[position]!r}")
                     raise
-        return elsewhere
+        return _Part(elsewhere, targets)
 
     def _in_place(self, position: int, place: Tensor, n_steps: int) -> Tensor | None:
         """One sample into its place; what a transform made of it, if that does not fit there."""
@@ -228,9 +241,16 @@ def _all_samples(elsewhere: Elsewhere, lengths: NDArray[np.int64] | None, places
     return [place[:n_steps] if sample is None else sample for sample, place, n_steps in samples]
 
 
+class _Part(NamedTuple):
+    """What a thread did of some samples: frames that are not in their places, and targets."""
+
+    elsewhere: Elsewhere
+    targets: list[SampleTargets]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Begun:
     portion: Portion
     lengths: NDArray[np.int64] | None
     places: Tensor | None
-    parts: list[Future[Elsewhere]]
+    parts: list[Future[_Part]]

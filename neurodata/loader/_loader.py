@@ -16,18 +16,22 @@ from neurodata.errors import LoaderError
 from neurodata.loader._augment import Augment, make_augmenter
 from neurodata.loader._batch import Batch, collate, count_steps, lengths_after
 from neurodata.loader._check import check_integer
-from neurodata.loader._decode import Decoder, Portion, SampleTransform
+from neurodata.loader._decode import Decoded, Decoder, Portion, SampleTransform
 from neurodata.loader._dtype import delivered_dtype
 from neurodata.loader._form import Form, Normalize
 from neurodata.loader._pool import BufferPool
 from neurodata.loader._raster import RasterDecoder, can_raster
 from neurodata.loader._schedule import EpochRun, LoaderState, Schedule
 from neurodata.loader._shuffle import ShuffleArgument
+from neurodata.loader._targets import BatchTargets, SampleTargets, side_by_side
+from neurodata.steps import MOVES_SPACE
+from neurodata.targets import CLASS, parted_by
 
 if TYPE_CHECKING:
     from neurodata.loader._split import Split
 
-BatchTransform = Callable[[Tensor, Tensor, np.random.Generator], tuple[Tensor, Tensor]]
+# Targets are a tensor of classes, or a dictionary where the store has other targets.
+BatchTransform = Callable[[Tensor, Any, np.random.Generator], tuple[Tensor, Any]]
 
 # More threads than this do not decode faster than a training loop takes.
 MOST_THREADS = 8
@@ -73,7 +77,8 @@ class Loader:
         The loader's threads share those that torch uses for one operation (`torch.get_num_threads()`).
     batch_transform
         `(frames, targets, rng) -> (frames, targets)` for one rank's batch, always [B, T, C, H, W], called in the
-        thread that iterates; `rng` is drawn from (seed, epoch, batch, rank, world_size).
+        thread that iterates; `rng` is drawn from (seed, epoch, batch, rank, world_size). Targets are as in `Batch`,
+        series always [B, T, ...]; a function that moves pixels or time has to move them too, and nothing checks that.
     rank, world_size
         Both or neither; by default those of torch.distributed where it is initialised, asked when iteration begins.
     threads
@@ -153,6 +158,8 @@ class Loader:
         self.drop_last = drop_last
         self.dtype = delivered_dtype(dtype, split.spec.dtype)
         self.form = Form(split.spec, self.dtype, binarize, normalize, resize)
+        if resize is not None and (why := parted_by(split.target_specs, MOVES_SPACE)):
+            raise LoaderError(f"resize={resize!r}: {why}: resize frames and targets together in batch_transform")
         self.transform = transform
         self.batch_transform = batch_transform
         self.threads = min(MOST_THREADS, _processors()) if threads is None else check_integer("threads", threads, 1)
@@ -219,18 +226,19 @@ class Loader:
         decoder = self._raster or Decoder(
             self.split, self.form, self.transform, batch_first, self.pad_to, self.seed, run.epoch, self._pool
         )
-        with closing(decoder.portions(portions, self.threads, self.prefetch)) as decoded:
-            for portion, frames, lengths in decoded:
-                batch = self._batch(portion, frames, lengths, run)
-                del frames  # while the caller has the batch, only the caller has it
-                run.delivered(portion.number)
+        with closing(decoder.portions(portions, self.threads, self.prefetch)) as all_decoded:
+            for decoded in all_decoded:
+                batch, number = self._batch(decoded, run), decoded.portion.number
+                del decoded  # while the caller has the batch, only the caller has it
+                run.delivered(number)
                 yield batch
                 del batch
         run.ended()
 
-    def _batch(self, portion: Portion, frames: Tensor, lengths: Tensor, run: EpochRun) -> Batch:
-        targets = torch.from_numpy(self.split.targets(portion.positions, self.seed, run.epoch))
+    def _batch(self, decoded: Decoded, run: EpochRun) -> Batch:
+        portion, frames, lengths, others = decoded
         n_steps = count_steps(frames)
+        targets, target_lengths = self._targets(portion, others, lengths, n_steps, run.epoch)
         if self.batch_transform is not None:
             rank = f"rank {run.world.rank} of {run.world.size}"
             rng = generator(self.seed, run.epoch, f"batch {portion.number}, {rank}")
@@ -239,14 +247,30 @@ class Loader:
         if self.augmenter.augmentations:
             frames, targets = self._augmented(frames, targets, keys, run.epoch)
         lengths = lengths_after(lengths, n_steps, frames).to(frames.device)
-        batch = collate(frames, lengths, targets, torch.from_numpy(portion.valid), keys, self.batch_first)
+        valid = torch.from_numpy(portion.valid)
+        batch = collate(frames, lengths, targets, valid, keys, self.batch_first, target_lengths)
         return batch if self.device is None else batch.to(self.device)
 
-    def _augmented(self, frames: Tensor, targets: Tensor, keys: tuple[str, ...], epoch: int) -> tuple[Tensor, Tensor]:
+    def _targets(
+        self, portion: Portion, others: list[SampleTargets], lengths: Tensor, n_steps: int, epoch: int
+    ) -> tuple[BatchTargets, dict[str, Tensor]]:
+        """Targets of a batch, and the lengths of the series among them."""
+        classes = torch.from_numpy(self.split.targets(portion.positions, self.seed, epoch))
+        if not self.split.target_specs:
+            return classes, {}
+        targets, target_lengths = side_by_side(self.split.target_specs, others, lengths, n_steps)
+        return ({CLASS: classes} if self.split.classes else {}) | targets, target_lengths
+
+    def _augmented(self, frames: Tensor, targets: Any, keys: tuple[str, ...], epoch: int) -> tuple[Tensor, Any]:
         if self.batch_transform is not None:
             frames = frames.clone()  # its memory may be the caller's
         device = frames.device if self.device is None else self.device
-        return self.augmenter.apply(frames.to(device), targets.to(device), keys, self.seed, epoch)
+        if not isinstance(targets, dict):
+            return self.augmenter.apply(frames.to(device), targets.to(device), keys, self.seed, epoch)
+        # Those that move or mix other targets were refused: only classes can change.
+        classes = targets.get(CLASS, torch.zeros(len(keys), dtype=torch.int64)).to(device)
+        frames, classes = self.augmenter.apply(frames.to(device), classes, keys, self.seed, epoch)
+        return frames, targets | ({CLASS: classes} if CLASS in targets else {})
 
     def _make_raster(self, raster: bool | None) -> RasterDecoder | None:
         device = torch.device("cpu") if self.device is None else self.device

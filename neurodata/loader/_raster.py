@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,9 +18,10 @@ from torch import Tensor
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import EncodingError
 from neurodata.loader._ahead import Workers, fetched, read_ahead
-from neurodata.loader._decode import Portion
+from neurodata.loader._decode import Decoded, Portion
 from neurodata.loader._dtype import DTYPES
 from neurodata.loader._pool import BufferPool
+from neurodata.loader._targets import SampleTargets, read_targets
 from neurodata.storage import Fetched
 from neurodata.store import SparseLayout
 
@@ -60,42 +61,43 @@ class RasterDecoder:
     device: torch.device
     pool: BufferPool
 
-    def portions(
-        self, portions: Iterable[Portion], threads: int, ahead: int
-    ) -> Generator[tuple[Portion, Tensor, Tensor], None, None]:
-        """Each portion, frames [b, T, C, H, W] and lengths int64 [b]; closing the generator ends its threads."""
+    def portions(self, portions: Iterable[Portion], threads: int, ahead: int) -> Generator[Decoded, None, None]:
+        """What is delivered of each portion; closing the generator ends its threads."""
         return read_ahead(portions, self._begin, self._finish, threads, ahead)
 
     def _begin(self, portion: Portion, workers: Workers) -> _Begun:
         fetching = workers.fetch(self.split.source, self.split.indices[portion.positions])
         return _Begun(portion, [workers.submit(self._read, i, fetching) for i in portion.positions.tolist()])
 
-    def _read(self, position: int, fetching: Future[Fetched] | None) -> tuple[NDArray[Any], ...]:
-        """A sample's code; or the addresses of its events, and one past the last of each frame, int64 [T]."""
+    def _read(self, position: int, fetching: Future[Fetched] | None) -> _Read:
+        """What is stored of a sample."""
         store, view = self.split.store, self.split.source.view
         index = int(self.split.indices[position])
         try:
             with fetched(fetching):
+                targets = read_targets(store, index)
                 if view is None:
-                    return (store.read_code(index).copy(),)
+                    return _Read(store.read_code(index).copy(), None, targets)
                 times, address = view.times_and_addresses(store, index)
-                return address.copy(), view.event_frame.bounds(times, view.event_frame.T or 1)[1]
+                return _Read(address.copy(), view.event_frame.bounds(times, view.event_frame.T or 1)[1], targets)
         except Exception as error:
             error.add_note(f"while loading sample {self.split.keys[position]!r}")
             raise
 
-    def _finish(self, begun: _Begun) -> tuple[Portion, Tensor, Tensor]:
+    def _finish(self, begun: _Begun) -> Decoded:
         samples = [sample.result() for sample in begun.samples]
         spec, source = self.split.spec, self.split.source
         lengths = torch.full((len(samples),), spec.shape[0], dtype=torch.int64)
-        items, starts = self._on_device([sample[0] for sample in samples])
+        items, starts = self._on_device([sample.items for sample in samples])
         if source.view is None:
             frames = decode_codes(items, starts, int(np.prod(spec.shape)), self.dtype)
         else:
-            stops = torch.from_numpy(np.stack([sample[1] for sample in samples])).to(self.device)
+            ends = np.stack([sample.stops for sample in samples if sample.stops is not None])
+            stops = torch.from_numpy(ends).to(self.device)
             frames = count_addresses(items, starts, stops, int(np.prod(spec.shape[1:])))
             frames = within_limit(frames, source.view.event_frame).to(self.dtype)
-        return begun.portion, frames.view(len(samples), *spec.shape), lengths
+        frames = frames.view(len(samples), *spec.shape)
+        return Decoded(begun.portion, frames, lengths, [sample.targets for sample in samples])
 
     def _on_device(self, columns: list[NDArray[Any]]) -> tuple[Tensor, Tensor]:
         """All items, one sample after the other, and where each begins (and the last one ends), int64 [b + 1]."""
@@ -109,10 +111,18 @@ class RasterDecoder:
         return items, torch.from_numpy(starts).to(self.device)
 
 
+class _Read(NamedTuple):
+    """A sample's code; or the addresses of its events, and one past the last of each frame, int64 [T]; its targets."""
+
+    items: NDArray[Any]
+    stops: NDArray[np.int64] | None
+    targets: SampleTargets
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Begun:
     portion: Portion
-    samples: list[Future[tuple[NDArray[Any], ...]]]
+    samples: list[Future[_Read]]
 
 
 def decode_codes(codes: Tensor, starts: Tensor, n_cells: int, dtype: torch.dtype) -> Tensor:

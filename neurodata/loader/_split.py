@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,10 +23,12 @@ from neurodata.loader._loader import BatchTransform, Loader
 from neurodata.loader._sampler import BatchSampler
 from neurodata.loader._shuffle import ShuffleArgument
 from neurodata.loader._source import FrameSource
+from neurodata.loader._targets import read_targets
 from neurodata.loader._view import View, make_view, random_seed
 from neurodata.recipe import ViewStep
 from neurodata.steps import ArraySpec, Step
 from neurodata.store import StoreHead, StoreReader, Texts
+from neurodata.targets import CLASS, TargetSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +76,25 @@ class Row:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One training example as the store holds it: `frames` [T, C, H, W] in the stored type; the rest as in `Row`."""
+    """One training example as the store holds it: `frames` [T, C, H, W] in the stored type; the rest as in `Row`.
+
+    `targets` are those besides the class, by name.
+    """
 
     key: str
     frames: NDArray[Any]
     target: int
     group: str
     meta: Mapping[str, int]
+    targets: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """Samples of a store in a fixed order; `split[i]` is (frames, label).
+class Split(torch.utils.data.Dataset[tuple[Tensor, Any]]):
+    """Samples of a store in a fixed order; `split[i]` is (frames, label), or (frames, targets).
 
-    Frames are raw counts, torch.float32 [T, C, H, W]; labels are Python integers that index `classes`. A split holds
+    Frames are raw counts, torch.float32 [T, C, H, W]; labels are Python integers that index `classes`. Where the store
+    has other targets (`target_specs`), an item has all of them by name: the label as "class", where there are classes,
+    and tensors of the shape and type stored. A split holds
     indices, not data: it is cheap to pickle, and workers of a torch DataLoader (fork, spawn or forkserver) open the
     store for themselves. Made by `Store.split`.
 
@@ -150,17 +158,29 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         """
         return self.source.spec
 
+    @property
+    def target_specs(self) -> tuple[TargetSpec, ...]:
+        """What samples have besides a class."""
+        return self.store.head.targets
+
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, i: int) -> tuple[Tensor, int]:
+    def __getitem__(self, i: int) -> tuple[Tensor, Any]:
         position = self._position(i)
         seed = random_seed() if self.source.random else 0
         frames = self.source.read(int(self.indices[position]), seed)
         check_counts(frames, torch.float32, self.keys[position])
-        return torch.from_numpy(frames).to(torch.float32), self._target(position, seed, 0)
+        label = self._target(position, seed, 0)
+        return torch.from_numpy(frames).to(torch.float32), self._with_others(label, int(self.indices[position]))
 
-    def __getitems__(self, positions: Sequence[int]) -> list[tuple[Tensor, int]]:
+    def _with_others(self, label: int, index: int) -> int | dict[str, int | Tensor]:
+        if not self.target_specs:
+            return label
+        others = {name: torch.from_numpy(array) for name, array in read_targets(self.store, index).items()}
+        return ({CLASS: label} if self.classes else {}) | others
+
+    def __getitems__(self, positions: Sequence[int]) -> list[tuple[Tensor, Any]]:
         """Several items at once, for torch's DataLoader."""
         with self.source.fetch(self.indices[[self._position(i) for i in positions]]).in_use():
             return [self[i] for i in positions]
@@ -168,8 +188,9 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
     def sample(self, i: int) -> Sample:
         """Sample i in the stored type, with its name, group and what was measured when it was made."""
         row = self.row(i)
-        frames = self.source.read(int(self.indices[self._position(i)]))
-        return Sample(row.key, frames, row.target, row.group, row.meta)
+        index = int(self.indices[self._position(i)])
+        frames, targets = self.source.read(index), read_targets(self.store, index)
+        return Sample(row.key, frames, row.target, row.group, row.meta, targets)
 
     def row(self, i: int) -> Row:
         """What is known of sample i without reading its frames."""
@@ -362,7 +383,10 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, int]]):
         return np.array([self._position(int(i)) for i in which], dtype=np.int64)
 
     def __repr__(self) -> str:
-        return f"Split({title(self.store.head)}: {self.origin}; {len(self)} samples, {len(self.classes)} classes)"
+        targets = f", targets {', '.join(map(str, self.target_specs))}" if self.target_specs else ""
+        return (
+            f"Split({title(self.store.head)}: {self.origin}; {len(self)} samples, {len(self.classes)} classes{targets})"
+        )
 
 
 def title(head: StoreHead) -> str:

@@ -14,7 +14,7 @@ from neurodata import registry
 from neurodata.draws import generator
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import EncodingError, LoaderError
-from neurodata.recipe import ViewStep, form_after, label_change, parse_view_step
+from neurodata.recipe import ViewStep, form_after, label_change, parse_view_step, parts_targets
 from neurodata.signals import Sensor
 from neurodata.steps import ArraySpec, DenseEncoding, Encoding, EventTransform, Step
 from neurodata.store import StoreReader
@@ -161,6 +161,9 @@ def make_view(steps: Sequence[ViewStep | Step | Mapping[str, Any]], store: Store
     if not view.steps or view.steps[-1].step.gives is not np.ndarray:
         last = view.steps[-1].name if view.steps else "nothing"
         raise LoaderError(f"view: {last} gives no frames; end the steps with an encoding such as event_frame")
+    for entry in view.steps:
+        if why := parts_targets(entry.step, store.head.targets):
+            raise LoaderError(f"view: {entry.name} does not fit {name}: {why}")
     for entry in made:
         if (change := label_change(entry.step)) and change not in label_maps:
             raise LoaderError(

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from neurodata import registry
 from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, FormatError, RecipeError, StorageError
-from neurodata.formats import AnyFormat, CollectionFormat, Format, Recording, SignalFormat
+from neurodata.formats import AnyFormat, CollectionFormat, Format, Reading, Recording, SignalFormat
 from neurodata.forms import Form, Sensor, admits
 from neurodata.pipeline._plan import ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
-from neurodata.signals import EventArray, Signal
+from neurodata.signals import EventArray, Signal, n_counted
 from neurodata.steps import ADDED
 from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
 
@@ -151,6 +151,7 @@ class ShardEncoder:
         self.encoded = 0
         self.dropped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.told: set[str] = set()  # recordings whose findings are among the notes
 
     def counts(self) -> Counts:
         return Counts(self.read, self.encoded, dict(self.dropped), dict(self.notes))
@@ -186,24 +187,44 @@ class ShardEncoder:
     def _items(self, name: str, format: CollectionFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a file of many."""
         collection = format.open(self.task.root / name, self.task.recipe.dataset.sensor)
-        for ref in refs:
-            reading = collection.read(cast(int, ref.item))
-            self.notes.update(reading.findings)
-            signal = reading.signal
-            if isinstance(signal, EventArray):
-                part = signal.between(ref.start_us, ref.stop_us)
-                self._check_interval(ref, part, (signal.start_us, signal.stop_us))
-                signal = part
-            self._require_form(name, signal.form)
-            yield self._encode(ref, signal)
+        # Samples that stand together are read in bulk.
+        for _, run in groupby(enumerate(refs), key=lambda pair: cast(int, pair[1].item) - pair[0]):
+            of_run = [ref for _, ref in run]
+            first = cast(int, of_run[0].item)
+            for ref, reading in zip(of_run, collection.readings(first, first + len(of_run)), strict=True):
+                yield self._encode(ref, self._item(name, ref, reading))
+
+    def _item(self, name: str, ref: SampleRef, read: Reading) -> Signal:
+        reading = self.task.recipe.dataset.arranged(ref, read)
+        self.notes.update(reading.findings)
+        signal = reading.signal
+        if isinstance(signal, EventArray):
+            part = signal.between(ref.start_us, ref.stop_us)
+            self._check_interval(ref, part, (signal.start_us, signal.stop_us))
+            signal = part
+        self._require_form(name, signal.form)
+        return signal
 
     def _parts(self, name: str, format: SignalFormat, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a file of one signal that is no recording of events."""
-        for ref in refs:
-            reading = format.read(self.task.root / name, ref.start_us, ref.stop_us)
+        path = self.task.root / name
+        intervals = [(ref.start_us, ref.stop_us) for ref in refs]
+        one_by_one = (format.read(path, *interval) for interval in intervals)
+        readings = one_by_one if format.parts is None else format.parts(path, intervals)
+        for ref, read in zip(refs, readings, strict=True):
+            if format.parts is not None:
+                read = Reading(read.signal, self._untold(name, read.findings))
+            reading = self.task.recipe.dataset.arranged(ref, read)
             self._require_form(name, reading.signal.form)
             self.notes.update(reading.findings)
             yield self._encode(ref, reading.signal)
+
+    def _untold(self, name: str, findings: Counter[str]) -> Counter[str]:
+        """Findings of a whole file, the first time that a part of it is read in the whole store; else none."""
+        if name not in self.task.first_seen or name in self.told:
+            return Counter()
+        self.told.add(name)
+        return findings
 
     def _require_form(self, name: str, found: Form) -> None:
         dataset = self.task.recipe.dataset
@@ -245,12 +266,13 @@ class ShardEncoder:
         dropped = {reason: n for reason, n in tally.items() if reason not in added}
         self.dropped.update(dropped)
         self.notes.update(added)
-        n_read = len(signal) if isinstance(signal, EventArray) else 0
+        n_read = n_counted(signal)
         self.read += n_read
         self.encoded += _n_encoded(recipe, stored, n_read + sum(added.values()) - sum(dropped.values()))
         row = SampleRow(ref.key, ref.target, ref.group)
         start_us = next((events.start_us for events in (stored, signal) if isinstance(events, EventArray)), 0)
-        return EncodedSample(row, stored, n_read, signal.duration_us, start_us)
+        targets = recipe.dataset.targets(self.task.root, ref, signal)
+        return EncodedSample(row, stored, n_read, signal.duration_us, start_us, targets)
 
 
 def _n_encoded(recipe: Recipe, stored: NDArray[Any] | EventArray, expected: int) -> int:

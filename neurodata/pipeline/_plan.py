@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from neurodata.datasets import PARTITIONS, Dataset, Located, SampleRef, Scheme, folder_id
+from neurodata.datasets import PARTITIONS, Located, SampleRef, Scheme, folder_id
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.store import DenseLayout, EventsLayout, Layout, SampleRow, SchemeIndex, SparseLayout, StoreHead
@@ -114,7 +114,7 @@ def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> 
             recipe_id=recipe.recipe_id,
             source_id=located.source_id or folder_id(dataset, located.root, samples, progress),
             source_kind=located.kind,
-            partial=located.kind == "folder" and not _complete(dataset, default),
+            partial=located.kind == "folder" and not dataset.is_complete(samples, default),
             default_scheme=dataset.default_scheme,
             classes=dataset.classes,
             form=dataset.form,
@@ -140,14 +140,14 @@ def store_order(samples: Sequence[SampleRef], scheme: Scheme) -> tuple[SampleRef
 def layout_of(recipe: Recipe) -> Layout:
     """How the store keeps its samples; RecipeError where it cannot."""
     array = recipe.array()
-    files: dict[str, Any] = {"samples_per_shard": recipe.samples_per_shard, "compression": recipe.compression}
+    files: dict[str, Any] = {
+        "samples_per_shard": recipe.samples_per_shard,
+        "compression": recipe.compression,
+        "targets": recipe.dataset.target_specs,
+    }
     if recipe.layout == "events":
         return EventsLayout(recipe.stored_sensor(), **files)
     return DenseLayout(array, **files) if recipe.layout == "dense" else SparseLayout(array, **files)
-
-
-def _complete(dataset: Dataset, scheme: Scheme) -> bool:
-    return all(len(getattr(scheme, name)) == count for name, count in dataset.published_counts.items())
 
 
 def _index(scheme: Scheme, refs: Sequence[SampleRef]) -> SchemeIndex:

@@ -22,12 +22,13 @@ WIDEST_PX = 1200
 def paint(frames: NDArray[Any]) -> NDArray[np.uint8]:
     """Colours of frames: [T, C, H, W] to [T, H, W, 3]; the darkest is the 99th percentile of the numbers.
 
-    Of one channel, numbers below zero have the colour of OFF; of two, only how large they are is shown. A raster
-    [T, N] is one picture, with time to the right.
+    Of one channel, numbers below zero have the colour of OFF; of two, only how large they are is shown; three are red,
+    green and blue. A raster [T, N] or [T, 2, N] is one picture, with time to the right; of real numbers, such as a
+    spectrogram in decibels, the smallest is white. A grid [T, C, Z, Y, X] is seen from above.
     """
-    counts = frames.astype(np.float64)  # [T, C, H, W]
-    if counts.ndim == 2:
-        counts = counts.T[np.newaxis, np.newaxis]
+    counts = _pictures(frames)  # [T, C, H, W]
+    if counts.shape[1] == 3:
+        return _in_colour(counts)
     if counts.shape[1] == 1 and counts.min(initial=0) < 0:
         counts = np.concatenate([np.maximum(-counts, 0), np.maximum(counts, 0)], axis=1)
     counts = np.abs(counts)
@@ -41,8 +42,32 @@ def paint(frames: NDArray[Any]) -> NDArray[np.uint8]:
     return np.clip(pictures, 0, 255).astype(np.uint8)
 
 
+def _pictures(frames: NDArray[Any]) -> NDArray[np.float64]:
+    """Frames of any encoding as [T, C, H, W]."""
+    values = frames.astype(np.float64)
+    if values.ndim == 2:
+        is_real = frames.dtype.kind == "f" and values.min(initial=0) < 0
+        return (values - values.min() if is_real else values).T[np.newaxis, np.newaxis]
+    if values.ndim == 3:
+        return values.transpose(1, 2, 0)[np.newaxis]
+    if values.ndim == 5:
+        summed: NDArray[np.float64] = values.sum(axis=2)
+        return summed
+    if values.ndim != 4:
+        raise NeurodataError(f"a sample of shape {'x'.join(map(str, frames.shape))} is none that can be drawn")
+    return values
+
+
+def _in_colour(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Pictures [T, H, W, 3] of [T, 3, H, W]: the smallest number is dark, the largest bright."""
+    lowest = values.min(initial=0)
+    bright = (values - lowest) / max(float(values.max(initial=0) - lowest), 1e-9) * 255
+    pictures: NDArray[np.uint8] = bright.transpose(0, 2, 3, 1).astype(np.uint8)
+    return pictures
+
+
 def contact_sheet(frames: NDArray[Any], title: str) -> Image.Image:
-    """All T frames of one sample, [T, C, H, W] or a raster [T, N], in reading order and numbered, under a title."""
+    """All T frames of one sample, as `paint` takes them, in reading order and numbered, under a title."""
     pictures = [_enlarge(picture) for picture in paint(frames)]
     width, height = pictures[0].size
     rows = -(-len(pictures) // max(1, WIDEST_PX // (width + GAP_PX)))
@@ -60,12 +85,12 @@ def contact_sheet(frames: NDArray[Any], title: str) -> Image.Image:
 
 
 def save_sample(frames: NDArray[Any], path: Path, title: str, frames_per_second: float = 8.0) -> None:
-    """Write a sample, [T, C, H, W] or a raster [T, N], as a contact sheet (.png) or an animation (.gif).
+    """Write a sample, as `paint` takes it, as a contact sheet (.png) or an animation (.gif).
 
     Raises
     ------
     NeurodataError
-        When the suffix is another one.
+        When the suffix is another one, or the sample has a shape that cannot be drawn.
     StorageError
         When the file cannot be written.
     """

@@ -21,8 +21,11 @@ from neurodata.storage._hashes import parse_checksum as parse_checksum
 from neurodata.storage._hashes import verify_checksum as verify_checksum
 from neurodata.storage._lease import Lease as Lease
 from neurodata.storage._lease import exclusive as exclusive
+from neurodata.storage._listing import remote_sha256 as remote_sha256
+from neurodata.storage._listing import remote_sizes as remote_sizes
 from neurodata.storage._location import Location as Location
 from neurodata.storage._location import RemotePath as RemotePath
+from neurodata.storage._location import is_url as is_url
 from neurodata.storage._location import locate as locate
 from neurodata.storage._objects import delete as delete
 from neurodata.storage._objects import list_below as list_below

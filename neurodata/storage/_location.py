@@ -42,6 +42,15 @@ class RemotePath:
 Location: TypeAlias = Path | RemotePath
 
 
+def is_url(place: str) -> bool:
+    """Whether a text is the address of something, such as "s3://lab/store", and no path.
+
+    >>> is_url("s3://lab/store"), is_url("folder:recordings"), is_url("/data")
+    (True, False, False)
+    """
+    return bool(_URL.match(place))
+
+
 def locate(place: str | Path | RemotePath) -> Location:
     """A path, absolute, or a URL; file:// is a path.
 
@@ -53,7 +62,7 @@ def locate(place: str | Path | RemotePath) -> Location:
     if isinstance(place, RemotePath):
         return place
     text = str(place)
-    if isinstance(place, Path) or not _URL.match(text):
+    if isinstance(place, Path) or not is_url(text):
         return Path(place).absolute()
     if "::" in text:
         raise StorageError(f"{text}: chained addresses are not read; give the address of the folder itself")

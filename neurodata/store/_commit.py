@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class EncodedSample:
     """A sample ready to be stored: its row, what the layout stores of it, and what it was made of.
 
     `signal` is an array [T, C, H, W], or events for an `EventsLayout`; it was made of `n_events` events in
-    `duration_us` microseconds, of which the first is at `start_us` on the recording's clock.
+    `duration_us` microseconds, of which the first is at `start_us` on the recording's clock. `targets` are those of
+    the layout, by name.
     """
 
     row: SampleRow
@@ -34,6 +35,7 @@ class EncodedSample:
     n_events: int
     duration_us: int
     start_us: int = 0
+    targets: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def write_shard(
@@ -76,7 +78,7 @@ def write_shard(
     with ExitStack() as files:
         writers = {
             path: ShardWriter(files.enter_context(writing(folder / path)), column, layout)
-            for path, column in zip(layout.shard_paths(shard), layout.columns, strict=True)
+            for path, column in zip(layout.shard_paths(shard), layout.all_columns, strict=True)
         }
         for sample in samples:
             if len(rows) == layout.samples_per_shard:
@@ -155,9 +157,15 @@ def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter
             f"{where}: sample {key!r} of {sample.n_events} events in {sample.duration_us} us; "
             "expected numbers from 0 on that fit 64 bits"
         )
-    pieces = layout.pieces(sample.signal, key)
-    places = {writer.append(piece) for writer, piece in zip(writers, pieces, strict=True)}
-    ((start, stop),) = places
+    pieces = *layout.pieces(sample.signal, key), *layout.target_pieces(sample.targets, key)
+    places = [writer.append(piece) for writer, piece in zip(writers, pieces, strict=True)]
+    n_columns = len(layout.columns)
+    ((start, stop),) = set(places[:n_columns])
+    ragged = {
+        target.name: list(place)
+        for target, place in zip(layout.targets, places[n_columns:], strict=True)
+        if target.is_ragged
+    }
     return {
         "key": key,
         "target": int(sample.row.target),
@@ -168,7 +176,7 @@ def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter
         "start": start,
         "stop": stop,
         "n_steps": layout.n_steps(sample.signal),
-    }
+    } | ({"targets": ragged} if ragged else {})
 
 
 def _is_whole(path: Path, file: Json) -> bool:

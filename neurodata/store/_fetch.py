@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from neurodata.storage import Fetched, RemotePath, fetch_ranges
 from neurodata.store._shard import DamageError, ShardFile
 from neurodata.store._shards import Shards, chunks_of
-from neurodata.store._table import SampleTable
 
 Ranges = dict[RemotePath, list[tuple[int, int]]]
 
@@ -19,7 +18,6 @@ Ranges = dict[RemotePath, list[tuple[int, int]]]
 def fetch_samples(
     shards: Shards,
     open: Callable[[int, int], ShardFile],
-    table: SampleTable,
     indices: NDArray[np.int64],
     numbers: Sequence[int],
     cancelled: Callable[[], bool],
@@ -28,13 +26,13 @@ def fetch_samples(
 
     Files are opened for it, by `open`. What is damaged, missing or cannot be had is left to who reads the sample.
     """
-    needed = [(shard, number) for shard in np.unique(table.shard[indices]).tolist() for number in numbers]
+    needed = [(shard, number) for shard in np.unique(shards.shard_of[indices]).tolist() for number in numbers]
     indexes = fetch_ranges(_indexes(shards, needed), cancelled)
     if cancelled():
         return indexes
     with indexes.in_use():
         files = _opened(open, needed)
-    return indexes | fetch_ranges(_chunks(shards, table, indices, files), cancelled)
+    return indexes | fetch_ranges(_chunks(shards, indices, files), cancelled)
 
 
 def _indexes(shards: Shards, needed: Iterable[tuple[int, int]]) -> Ranges:
@@ -53,15 +51,13 @@ def _opened(
     return files
 
 
-def _chunks(
-    shards: Shards, table: SampleTable, indices: NDArray[np.int64], files: Mapping[tuple[int, int], ShardFile]
-) -> Ranges:
+def _chunks(shards: Shards, indices: NDArray[np.int64], files: Mapping[tuple[int, int], ShardFile]) -> Ranges:
     """Where the samples' chunks stand, in files that are not staged."""
     ranges: Ranges = {}
     for index in np.unique(indices).tolist():
-        shard, start, stop = int(table.shard[index]), int(table.start[index]), int(table.stop[index])
-        for number, column in enumerate(shards.layout.columns):
-            file = files.get((shard, number))
+        for number, (column, span) in enumerate(zip(shards.columns, shards.spans, strict=True)):
+            file = files.get((int(shards.shard_of[index]), number))
+            start, stop = int(span.start[index]), int(span.stop[index])
             if file is not None and isinstance(file.location, RemotePath):
                 with suppress(DamageError):
                     ranges.setdefault(file.location, []).extend(file.byte_ranges(*chunks_of(start, stop, column)))

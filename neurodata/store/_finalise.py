@@ -26,7 +26,7 @@ from neurodata.store._layout import (
 )
 from neurodata.store._manifest import manifest_bytes
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
-from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, text_to_bytes
+from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, Span, text_to_bytes
 
 
 def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str, SchemeIndex]) -> None:
@@ -120,7 +120,16 @@ def _sample_table(commits: list[Json], head: StoreHead, folder: Path) -> SampleT
     numbers = {name: _column(samples, name) for name in NUMBER_COLUMNS if name != "shard"}
     numbers["shard"] = np.arange(len(samples), dtype=np.int64) // head.layout.samples_per_shard
     texts = {name: text_to_bytes([sample[name] for sample in samples]) for name in TEXT_COLUMNS}
-    return SampleTable.from_columns(numbers | texts)
+    return SampleTable.from_columns(numbers | texts, _spans(samples, head.layout))
+
+
+def _spans(samples: list[Json], layout: Layout) -> dict[str, Span]:
+    spans = {}
+    for target in layout.targets:
+        if target.is_ragged:
+            places = np.array([sample["targets"][target.name] for sample in samples], np.int64)  # [N, 2]
+            spans[target.name] = Span(places[:, 0].copy(), places[:, 1].copy())
+    return spans
 
 
 def _column(samples: list[Json], name: str) -> NDArray[np.int64]:

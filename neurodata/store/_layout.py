@@ -1,8 +1,9 @@
 """How a store keeps its samples: three layouts, what one sample is in each, and the names of the files.
 
 Every layout is one or several columns: arrays of items, kept in one shard file for `samples_per_shard` samples, in
-chunks of `chunk_items` items. A sample is the items `start` to `stop` of its shard, the same in every column. The
-format is described in `docs/store-format.md`.
+chunks of `chunk_items` items. A sample is the items `start` to `stop` of its shard, the same in every column of the
+layout; targets besides the class are columns with places of their own. The format is described in
+`docs/store-format.md`.
 """
 
 from __future__ import annotations
@@ -20,41 +21,41 @@ from numpy.typing import NDArray
 from neurodata.errors import StoreError
 from neurodata.recipe import SPARSE_DTYPES, Compression
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import ArraySpec
+from neurodata.steps import STORABLE, ArraySpec
 from neurodata.store._sparse_code import encode
+from neurodata.targets import TargetSpec, check_targets
 
 MANIFEST = "manifest.json"
 COMMITS = "commits"
 ZARR = "data.zarr"
 
-# Types that Zarr v3, NumPy and torch all know.
-DTYPES = (
-    "bool",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "float16",
-    "float32",
-    "float64",
-)
-SPARSE_CHUNK_BYTES = 1 << 14
+SMALL_CHUNK_BYTES = 1 << 14
 EVENTS_PER_CHUNK = 1 << 15
 LONGEST_SAMPLE_US = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An array of items: its path inside data.zarr, the type and shape of an item, and how many make a chunk."""
+    """An array of items: its path inside data.zarr, the type and shape of an item, and how many make a chunk.
+
+    Parameters
+    ----------
+    is_aligned
+        Whether each sample begins a chunk: what fills up its last chunk costs nothing once compressed.
+    shard_chunks
+        Chunks that the index of a shard has room for, where all shards are parts of one array; None: each shard is an
+        array of its own, as long as what it holds.
+    axes
+        Names of the axes of an item.
+    """
 
     name: str
     dtype: np.dtype[Any]
     item_shape: tuple[int, ...]
     chunk_items: int
+    is_aligned: bool = False
+    shard_chunks: int | None = None
+    axes: tuple[str, ...] = ()
 
     @property
     def item_bytes(self) -> int:
@@ -65,6 +66,17 @@ class Column:
     def chunk_bytes(self) -> int:
         """Bytes of one chunk, uncompressed."""
         return self.chunk_items * self.item_bytes
+
+    def n_chunks(self, n_items: int) -> int:
+        """Entries of the index of a shard with this many items."""
+        return max(1, -(-n_items // self.chunk_items)) if self.shard_chunks is None else self.shard_chunks
+
+    def shard_path(self, shard: int) -> str:
+        """Path inside the store of the file of one shard: Zarr names a shard by its place along each axis."""
+        inner = "/0" * len(self.item_shape)
+        if self.shard_chunks is None:
+            return f"{ZARR}/{self.name}/{shard}/c/0{inner}"
+        return f"{ZARR}/{self.name}/c/{shard}{inner}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +89,14 @@ class Layout:
         Samples in one shard; the last shard may hold fewer.
     compression, level
         Of each chunk: "none" or "zstd" of level 1 to 22.
+    targets
+        What is stored of each sample besides its signal and its class.
     """
 
     samples_per_shard: int
     compression: Compression = "none"
     level: int = 1
+    targets: tuple[TargetSpec, ...] = ()
 
     kind: ClassVar[str]
 
@@ -93,16 +108,56 @@ class Layout:
             raise StoreError(
                 f'compression is {self.compression!r}, level {self.level}; expected "none" or "zstd", level 1 to 22'
             )
+        check_targets(self.targets)
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns."""
+        """The columns of the signal."""
         raise NotImplementedError
 
     @property
-    def is_aligned(self) -> bool:
-        """Whether each sample begins a chunk: what fills up its last chunk costs nothing once compressed."""
+    def target_columns(self) -> tuple[Column, ...]:
+        """The columns of the targets, one for each."""
+        return tuple(map(self._target_column, self.targets))
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Columns of the signal, then those of the targets."""
+        return self.columns + self.target_columns
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether chunks are compressed."""
         return self.compression != "none"
+
+    def _target_column(self, target: TargetSpec) -> Column:
+        """A ragged target in small chunks; others an item a sample: a chunk holds one, or all of a shard if small."""
+        name, dtype = f"targets/{target.name}", _little_endian(target.dtype)
+        if target.is_ragged:
+            rows = max(1, SMALL_CHUNK_BYTES // target.item_bytes)
+            return Column(name, dtype, target.item_shape, rows, self.is_packed, axes=target.axes[1:])
+        is_small = target.item_bytes * self.samples_per_shard <= SMALL_CHUNK_BYTES
+        n_chunks = 1 if is_small else self.samples_per_shard
+        items = self.samples_per_shard // n_chunks
+        return Column(name, dtype, target.shape, items, shard_chunks=n_chunks, axes=target.axes)
+
+    def target_pieces(self, targets: Mapping[str, NDArray[Any]], key: str) -> tuple[NDArray[Any], ...]:
+        """The items of one sample in each column of the targets; StoreError when they are not those of the layout."""
+        names = [target.name for target in self.targets]
+        if set(targets) != set(names):
+            raise StoreError(f"sample {key!r} has the targets {sorted(targets)}; expected {sorted(names)}")
+        pieces = []
+        for target in self.targets:
+            found = targets[target.name]
+            free = int(target.is_ragged)
+            if (
+                found.dtype != target.dtype
+                or found.ndim != len(target.shape)
+                or found.shape[free:] != target.shape[free:]
+            ):
+                raise StoreError(f"sample {key!r}: target {target} is {found.dtype} of shape {found.shape}")
+            pieces.append(found if target.is_ragged else found[np.newaxis])
+        return tuple(pieces)
 
     def pieces(self, signal: Any, key: str) -> tuple[NDArray[Any], ...]:
         """The items of one sample in each column; StoreError when the sample does not fit the layout."""
@@ -112,22 +167,15 @@ class Layout:
         """Length of the sample's first axis; 0 where frames are made at load."""
         raise NotImplementedError
 
-    def n_chunks(self, n_items: int) -> int:
-        """Chunks of each column of a shard with this many items."""
-        return max(1, -(-n_items // self.columns[0].chunk_items))
-
-    def shard_path(self, column: Column, shard: int) -> str:
-        """Path inside the store of the file of one column of one shard: the only chunk of an array of its own."""
-        return f"{ZARR}/{column.name}/{shard}/c/0"
-
     def shard_paths(self, shard: int) -> list[str]:
         """Paths of all files of a shard."""
-        return [self.shard_path(column, shard) for column in self.columns]
+        return [column.shard_path(shard) for column in self.all_columns]
 
     def to_json(self) -> dict[str, Any]:
         """The layout as the store's JSON files hold it."""
         compression = {"name": "none"} if self.compression == "none" else {"name": "zstd", "level": self.level}
-        return {"kind": self.kind, "samples_per_shard": self.samples_per_shard, "compression": compression}
+        common = {"kind": self.kind, "samples_per_shard": self.samples_per_shard, "compression": compression}
+        return common | ({"targets": [target.to_json() for target in self.targets]} if self.targets else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,27 +220,20 @@ class DenseLayout(FramesLayout):
 
     def __post_init__(self) -> None:
         self.check_files()
-        _check_array(self.array, DTYPES)
+        _check_array(self.array, STORABLE)
         if self.array.has_variable_steps:
             raise StoreError('a dense layout holds samples of one shape; choose layout "sparse" or "events"')
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The frames, an item a sample."""
-        return (Column("frames", _little_endian(self.array.dtype), self.array.shape, 1),)
+        dtype, shape, axes = _little_endian(self.array.dtype), self.array.shape, self.array.axes
+        return (Column("frames", dtype, shape, 1, shard_chunks=self.samples_per_shard, axes=axes),)
 
     def pieces(self, signal: NDArray[Any], key: str) -> tuple[NDArray[Any], ...]:
         """The sample as one item."""
         _check_sample(signal, self.array, key)
         return (signal[np.newaxis],)
-
-    def n_chunks(self, n_items: int) -> int:
-        """The index has room for a whole shard: all shards belong to one array."""
-        return self.samples_per_shard
-
-    def shard_path(self, column: Column, shard: int) -> str:
-        """Zarr names a shard of the array by its place along each axis."""
-        return "/".join([ZARR, column.name, "c", str(shard), *("0" for _ in self.array.shape)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +260,7 @@ class SparseLayout(FramesLayout):
     @property
     def columns(self) -> tuple[Column, ...]:
         """The code, an item a byte."""
-        return (Column("sparse/code", np.dtype(np.uint8), (), SPARSE_CHUNK_BYTES),)
+        return (Column("sparse/code", np.dtype(np.uint8), (), SMALL_CHUNK_BYTES, self.is_packed),)
 
     def pieces(self, signal: NDArray[Any], key: str) -> tuple[NDArray[Any], ...]:
         """The code of the sample."""
@@ -256,8 +297,8 @@ class EventsLayout(Layout):
     def columns(self) -> tuple[Column, ...]:
         """Time and address, an item an event."""
         return (
-            Column("events/t", np.dtype("<u4"), (), EVENTS_PER_CHUNK),
-            Column("events/address", self.address_dtype, (), EVENTS_PER_CHUNK),
+            Column("events/t", np.dtype("<u4"), (), EVENTS_PER_CHUNK, self.is_packed),
+            Column("events/address", self.address_dtype, (), EVENTS_PER_CHUNK, self.is_packed),
         )
 
     def pieces(self, signal: EventArray, key: str) -> tuple[NDArray[Any], ...]:
@@ -284,10 +325,11 @@ class EventsLayout(Layout):
 def layout_from_json(layout: Mapping[str, Any]) -> Layout:
     """The layout that `to_json` wrote."""
     kind, compression = layout["kind"], layout["compression"]
-    files = {
+    files: dict[str, Any] = {
         "samples_per_shard": layout["samples_per_shard"],
         "compression": compression["name"],
         "level": compression.get("level", 1),
+        "targets": tuple(map(TargetSpec.from_json, layout.get("targets", ()))),
     }
     if kind == EventsLayout.kind:
         return EventsLayout(Sensor(**layout["sensor"]), **files)

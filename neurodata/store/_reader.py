@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.datasets import PARTITIONS
-from neurodata.errors import NeurodataError, StorageError, StoreError
+from neurodata.errors import NeurodataError, StorageError, StoreError, UnknownNameError
 from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec
 from neurodata.storage import Fetched, Location, RemotePath, locate, read_bytes, stage_folder
@@ -25,7 +25,7 @@ from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
 from neurodata.store._shard import CRC_SIZE_BYTES, DamageError, Verify, as_bytes
 from neurodata.store._shards import Shards, chunks_of
 from neurodata.store._sparse_code import decode_into
-from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable
+from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, Span, spans_of, target_folder
 
 # Files are opened when first needed and kept, up to this many; macOS allows a process 256 by default.
 MAX_OPEN_FILES = 64
@@ -101,14 +101,17 @@ class StoreReader:
             self.table = self._read_table(self.manifest["n_samples"])
             self.schemes = {name: self._read_scheme(name, entry) for name, entry in self.manifest["schemes"].items()}
             cache = stage_folder(stage, stage_limit)
-            self._shards = Shards(self.path, self.head.layout, self.manifest, self.table, verify, cache)
+            self._spans = spans_of(self.table, self.head.layout)
+            self._shards = Shards(self.path, self.head.layout, self.manifest, self.table, self._spans, verify, cache)
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             if isinstance(error, NeurodataError):
                 raise
             raise StoreError(f"{self.path / MANIFEST}: entry missing or of another type: {error}") from error
         self.array = _stored_array(self.head.layout)
         # Looked at for every sample.
-        self._columns = self.head.layout.columns
+        self._columns = self.head.layout.all_columns
+        n_columns = len(self.head.layout.columns)
+        self._targets = {target.name: (n_columns + k, target) for k, target in enumerate(self.head.targets)}
         self._largest_count = _largest_count(self.array)
         self._open = lru_cache(MAX_OPEN_FILES)(self._shards.open)
         self._scratch = threading.local()
@@ -249,7 +252,25 @@ class StoreReader:
         for index in indices.tolist():
             self._check_index(index)
         numbers = range(len(self._columns)) if names is None else [_ITEMS.index(name) for name in names]
-        return fetch_samples(self._shards, self._open, self.table, indices, numbers, cancelled)
+        return fetch_samples(self._shards, self._open, indices, numbers, cancelled)
+
+    def read_target(self, index: int, name: str) -> NDArray[Any]:
+        """A target of one sample, checked by its crc32c, as a new array of the shape and type that `head.targets` says.
+
+        Raises
+        ------
+        UnknownNameError
+            When the store has no target of that name.
+        StoreError, StorageError
+            As for `read_into`.
+        """
+        if name not in self._targets:
+            raise UnknownNameError(f"{self.path}: no target {name!r}; there is {', '.join(self._targets) or 'none'}")
+        self._check_index(index)
+        number, target = self._targets[name]
+        items = self._read_column(index, number).view(self._columns[number].dtype)
+        shape = (-1, *target.item_shape) if target.is_ragged else target.shape
+        return items.reshape(shape).astype(target.dtype)
 
     def _decode(self, index: int, out: NDArray[Any]) -> None:
         """The cells that a sparse code tells, over all of `out`, 1-D."""
@@ -265,7 +286,8 @@ class StoreReader:
         if self._closed:
             raise self._is_closed()
         column = self._columns[number]
-        start, stop = int(self.table.start[index]), int(self.table.stop[index])
+        span = self._spans[number]
+        start, stop = int(span.start[index]), int(span.stop[index])
         first, n_chunks = chunks_of(start, stop, column)
         chunks = self._scratch_bytes(n_chunks * column.chunk_bytes) if out is None else out
         try:
@@ -337,7 +359,12 @@ class StoreReader:
     def _read_table(self, n_samples: int) -> SampleTable:
         numbers = {name: self._read_indices(f"samples/{name}", n_samples) for name in NUMBER_COLUMNS}
         texts = {name: self._read_array(f"samples/{name}", np.uint8).reshape(n_samples, -1) for name in TEXT_COLUMNS}
-        return SampleTable.from_columns({**numbers, **texts})
+        ragged = [target.name for target in self.head.targets if target.is_ragged]
+        spans = {name: self._read_span(name, n_samples) for name in ragged}
+        return SampleTable.from_columns({**numbers, **texts}, spans)
+
+    def _read_span(self, name: str, n_samples: int) -> Span:
+        return Span(*(self._read_indices(f"samples/{target_folder(name)}/{end}", n_samples) for end in Span._fields))
 
     def _read_scheme(self, name: str, entry: Json) -> SchemeIndex:
         parts = {

@@ -18,6 +18,7 @@ from neurodata.forms import Form, form_from_json, form_to_json
 from neurodata.steps import ADDED
 from neurodata.storage import Location, canonical_json
 from neurodata.store._layout import Layout, layout_from_json
+from neurodata.targets import TargetSpec
 
 Json = dict[str, Any]
 
@@ -116,6 +117,11 @@ class StoreHead:
     classes: tuple[str, ...]
     form: Form
     layout: Layout
+
+    @property
+    def targets(self) -> tuple[TargetSpec, ...]:
+        """What is stored of each sample besides its class."""
+        return self.layout.targets
 
     def to_json(self) -> Json:
         """The head as manifest.json and the attributes of data.zarr hold it."""

@@ -83,7 +83,7 @@ class ShardWriter:
             taken += len(part)
             if self._n_rest == column.chunk_bytes:
                 self._flush()
-        if self._layout.is_aligned:
+        if self._column.is_aligned:
             self._flush()
         return start, start + len(items)
 
@@ -91,7 +91,7 @@ class ShardWriter:
         """Fill up the last chunk with zeros and write the index."""
         self._flush()
         column = self._column
-        index = np.full((self._layout.n_chunks(len(self._extents) * column.chunk_items), 2), MISSING, dtype="<u8")
+        index = np.full((column.n_chunks(len(self._extents) * column.chunk_items), 2), MISSING, dtype="<u8")
         if self._extents:
             index[: len(self._extents)] = self._extents  # [place, (offset, size)]
         self._append(as_bytes(index))

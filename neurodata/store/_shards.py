@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from neurodata.storage import Location, RemotePath, ShardCache, open_access
 from neurodata.store._layout import Column, Layout
 from neurodata.store._records import Json
 from neurodata.store._shard import ShardFile, Verify, index_range
-from neurodata.store._table import SampleTable, items_of_shards
+from neurodata.store._table import SampleTable, Span, items_of_shards
 
 
 class Shards:
@@ -21,6 +22,8 @@ class Shards:
     ----------
     folder, layout, manifest, table
         The store.
+    spans
+        Where samples lie in each of the layout's columns.
     verify
         When checksums of chunks are compared.
     cache
@@ -33,13 +36,20 @@ class Shards:
         layout: Layout,
         manifest: Json,
         table: SampleTable,
+        spans: Sequence[Span],
         verify: Verify,
         cache: ShardCache | None,
     ) -> None:
-        self.layout = layout
+        self.columns = layout.all_columns
+        self.shard_of, self.spans = table.shard, spans
+        self._compression = layout.compression
         self._folder, self._verify, self._cache = folder, verify, cache
         n_shards, files = manifest["n_shards"], manifest["files"]
-        self._n_chunks = [layout.n_chunks(n_items) for n_items in items_of_shards(table, n_shards)]
+        # By column and shard.
+        self._n_chunks = [
+            [column.n_chunks(n_items) for n_items in items_of_shards(table.shard, span.stop, n_shards)]
+            for column, span in zip(self.columns, spans, strict=True)
+        ]
         paths = [path for shard in range(n_shards) for path in layout.shard_paths(shard)]
         self._files = {path: (files[path]["size_bytes"], files[path]["sha256"]) for path in paths}
         # Indexes stay when their file is closed: 16 bytes a chunk.
@@ -47,13 +57,13 @@ class Shards:
 
     def open(self, shard: int, number: int) -> ShardFile:
         """One column of one shard; its index is read where it was not before."""
-        column, path = self.layout.columns[number], self._path(shard, number)
+        column, path = self.columns[number], self.columns[number].shard_path(shard)
         size_bytes, sha256 = self._files[path]
         file = ShardFile(
             self._folder / path,
             column,
-            self.layout.compression,
-            self._n_chunks[shard],
+            self._compression,
+            self._n_chunks[number][shard],
             size_bytes,
             index=self._indexes.get(path),
             verify=self._verify,
@@ -64,15 +74,12 @@ class Shards:
 
     def missing_index(self, shard: int, number: int) -> tuple[RemotePath, tuple[int, int]] | None:
         """The remote file, and in it the bytes, that opening will read; None where it reads none, or a staged copy."""
-        path = self._path(shard, number)
+        path = self.columns[number].shard_path(shard)
         place = self._folder / path
         if self._cache is not None or path in self._indexes or not isinstance(place, RemotePath):
             return None
-        start, stop = index_range(self._n_chunks[shard], self._files[path][0])
+        start, stop = index_range(self._n_chunks[number][shard], self._files[path][0])
         return None if start < 0 else (place, (start, stop))
-
-    def _path(self, shard: int, number: int) -> str:
-        return self.layout.shard_path(self.layout.columns[number], shard)
 
 
 def chunks_of(start: int, stop: int, column: Column) -> tuple[int, int]:

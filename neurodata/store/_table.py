@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, overload
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from neurodata.store._layout import Layout
 
 # Columns of text are UTF-8 bytes, padded with zeros to the longest: uint8 [N, width].
 TEXT_COLUMNS = {"key": "keys", "group": "groups"}
@@ -23,13 +25,20 @@ NUMBER_COLUMNS = {
 }
 
 
+class Span(NamedTuple):
+    """Items of a shard that are a sample's, for all samples: `start` to `stop` (half-open), int64 [N] each."""
+
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleTable:
     """All samples of a store in their order; number columns are int64 [N].
 
     `start` and `stop` are the sample's items in each column of its shard (half-open: always one item in a dense
     layout), `n_steps` is the length of the sample's first axis (0 where frames are made at load), `start_us` the time
-    of its first event on the recording's clock.
+    of its first event on the recording's clock. `spans` has the rows of each ragged target in the target's column.
     """
 
     keys: Texts
@@ -42,6 +51,7 @@ class SampleTable:
     stop: NDArray[np.int64]
     n_steps: NDArray[np.int64]
     start_us: NDArray[np.int64]
+    spans: Mapping[str, Span] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -49,13 +59,19 @@ class SampleTable:
     def columns(self) -> dict[str, NDArray[Any]]:
         """Column name to array, as stored."""
         texts = {name: getattr(self, field).padded for name, field in TEXT_COLUMNS.items()}
-        return texts | {name: getattr(self, field) for name, field in NUMBER_COLUMNS.items()}
+        numbers = {name: getattr(self, field) for name, field in NUMBER_COLUMNS.items()}
+        bounds = {
+            f"{target_folder(name)}/{bound}": column
+            for name, span in self.spans.items()
+            for bound, column in span._asdict().items()
+        }
+        return texts | numbers | bounds
 
     @classmethod
-    def from_columns(cls, columns: Mapping[str, NDArray[Any]]) -> SampleTable:
-        """The table that `columns` came from."""
+    def from_columns(cls, columns: Mapping[str, NDArray[Any]], spans: Mapping[str, Span]) -> SampleTable:
+        """The table of these columns of text and numbers, and of what ragged targets take."""
         keys, groups = (Texts(columns[name]) for name in TEXT_COLUMNS)
-        return cls(keys, groups, **{field: columns[name] for name, field in NUMBER_COLUMNS.items()})
+        return cls(keys, groups, **{field: columns[name] for name, field in NUMBER_COLUMNS.items()}, spans=spans)
 
 
 class Texts(Sequence[str]):
@@ -102,10 +118,23 @@ class Texts(Sequence[str]):
         return f"Texts({shown}{', …' if len(self) > 3 else ''}; {len(self)})"
 
 
-def items_of_shards(table: SampleTable, n_shards: int) -> list[int]:
-    """Items in each column of each shard: where its last sample ends."""
-    last = np.searchsorted(table.shard, np.arange(n_shards), side="right") - 1
-    items: list[int] = table.stop[last].tolist()
+def target_folder(name: str) -> str:
+    """Path below samples/ of where the rows of a ragged target are."""
+    return f"targets/{name}"
+
+
+def spans_of(table: SampleTable, layout: Layout) -> list[Span]:
+    """Where samples lie in each of `layout.all_columns`."""
+    place = np.arange(len(table), dtype=np.int64) % layout.samples_per_shard
+    one_each = Span(place, place + 1)
+    targets = [table.spans[target.name] if target.is_ragged else one_each for target in layout.targets]
+    return [Span(table.start, table.stop)] * len(layout.columns) + targets
+
+
+def items_of_shards(shard: NDArray[np.int64], stop: NDArray[np.int64], n_shards: int) -> list[int]:
+    """Items of a column in each shard: where its last sample ends."""
+    last = np.searchsorted(shard, np.arange(n_shards), side="right") - 1
+    items: list[int] = stop[last].tolist()
     return items
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.errors import NeurodataError
 from neurodata.progress import Progress, silent
-from neurodata.storage import file_digest
-from neurodata.store._layout import MANIFEST, Column, files_below
+from neurodata.storage import Location, locate, read_bytes
+from neurodata.store._layout import MANIFEST, Column
 from neurodata.store._manifest import SEAL, manifest_bytes, read_manifest
 from neurodata.store._reader import StoreReader
 from neurodata.store._records import Json
 from neurodata.store._shard import MISSING, DamageError, ShardFile
-from neurodata.store._table import items_of_shards
+from neurodata.store._table import items_of_shards, spans_of
+from neurodata.store._verify_files import Files, files_of
+
+# Samples whose bytes are in memory at a time, of a store behind a URL.
+_READ_TOGETHER = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Verification:
         return not self.problems
 
 
-def verify(path: Path, deep: bool = False, progress: Progress = silent) -> Verification:
+def verify(path: str | Location, deep: bool = False, progress: Progress = silent) -> Verification:
     """Check a store; damage is reported, never raised.
 
     Always: the manifest against its own hash, existence and size of every file, files that do not belong there,
@@ -46,19 +50,29 @@ def verify(path: Path, deep: bool = False, progress: Progress = silent) -> Verif
     Parameters
     ----------
     path
-        The store.
+        The store: its folder, or its URL where what is behind it can be listed (not of web servers).
     deep
         Read everything.
     progress
         Told about files, and with `deep` about bytes and samples.
+
+    Raises
+    ------
+    StorageError
+        When the files behind a URL cannot be listed.
     """
-    path = Path(path).absolute()
+    path = locate(path)
     try:
         manifest = read_manifest(path)
     except NeurodataError as error:
         return Verification((str(error),), 0, 0)
     files: dict[str, Json] = manifest["files"]
-    problems = [*_manifest_form(path, manifest), *_files(path, files, deep, progress), *_orphans(path, files)]
+    found = files_of(path)
+    problems = [
+        *_manifest_form(path, manifest),
+        *_files(path, files, found, deep, progress),
+        *_orphans(path, files, found),
+    ]
     try:
         with closing(StoreReader(path)) as reader:
             problems += _samples(reader, deep, progress)
@@ -67,37 +81,37 @@ def verify(path: Path, deep: bool = False, progress: Progress = silent) -> Verif
     return Verification(tuple(problems), len(files) + 1, manifest["n_samples"])
 
 
-def _manifest_form(path: Path, manifest: Json) -> Iterator[str]:
+def _manifest_form(path: Location, manifest: Json) -> Iterator[str]:
     rest = {name: entry for name, entry in manifest.items() if name != SEAL}
-    if (path / MANIFEST).read_bytes() != manifest_bytes(rest):
+    if read_bytes(path / MANIFEST) != manifest_bytes(rest):
         yield f"{path / MANIFEST}: true, but not in the form that it was written in: edited or damaged"
 
 
-def _files(path: Path, files: dict[str, Json], deep: bool, progress: Progress) -> Iterator[str]:
+def _files(path: Location, files: dict[str, Json], found: Files, deep: bool, progress: Progress) -> Iterator[str]:
     total = sum(entry["size_bytes"] for entry in files.values())
     done = 0
     for name, entry in files.items():
-        problem = _file_problem(path / name, entry, deep)
+        problem = _file_problem(found, name, entry, deep)
         if problem:
             yield f"{path / name}: {problem}"
         done += entry["size_bytes"]
         progress("verify files", done, total, "B")
 
 
-def _file_problem(file: Path, entry: Json, deep: bool) -> str | None:
+def _file_problem(found: Files, name: str, entry: Json, deep: bool) -> str | None:
     try:
-        size_bytes = file.stat().st_size
+        size_bytes = found.size_bytes(name)
         if size_bytes != entry["size_bytes"]:
             return f"{size_bytes} bytes; expected {entry['size_bytes']}"
-        if deep and (found := file_digest(file)) != entry["sha256"]:
-            return f"sha256 {found}; expected {entry['sha256']}"
-    except OSError as error:
-        return error.strerror or str(error)
+        if deep and (sha256 := found.sha256(name)) != entry["sha256"]:
+            return f"sha256 {sha256}; expected {entry['sha256']}"
+    except (OSError, EOFError) as error:
+        return getattr(error, "strerror", None) or str(error)
     return None
 
 
-def _orphans(path: Path, files: dict[str, Json]) -> Iterator[str]:
-    for name in files_below(path, "."):
+def _orphans(path: Location, files: dict[str, Json], found: Files) -> Iterator[str]:
+    for name in found.names():
         # Locks and the desktop's own files are hidden ones beside the manifest; what killed writers left ends in .tmp.
         is_control = "/" not in name and name.startswith(".") and not name.endswith(".tmp")
         if name != MANIFEST and name not in files and not is_control:
@@ -106,34 +120,49 @@ def _orphans(path: Path, files: dict[str, Json]) -> Iterator[str]:
 
 def _samples(reader: StoreReader, deep: bool, progress: Progress) -> Iterator[str]:
     """Problems of the shards' indexes and, with `deep`, of the chunks and what they hold."""
-    layout, table = reader.head.layout, reader.table
-    n_items = items_of_shards(table, reader.manifest["n_shards"])
+    layout, table, n_shards = reader.head.layout, reader.table, reader.manifest["n_shards"]
+    spans = spans_of(table, layout)
+    n_items = [items_of_shards(table.shard, span.stop, n_shards) for span in spans]
     size = layout.samples_per_shard
-    for shard, n in enumerate(n_items):
+    for shard in range(n_shards):
         samples = np.arange(shard * size, min((shard + 1) * size, len(reader)))
-        for column in layout.columns:
-            yield from _column(reader, column, shard, -(-n // column.chunk_items), samples)
+        for column, n in zip(layout.all_columns, n_items, strict=True):
+            yield from _column(reader, column, shard, n[shard], samples)
         if deep:
-            for index in samples.tolist():
-                try:
-                    reader.read_events(index) if reader.array is None else reader.read(index)
-                except NeurodataError as error:
-                    yield str(error)
+            yield from _read_problems(reader, samples)
         progress("verify samples", int(samples[-1]) + 1, len(reader), "samples")
 
 
-def _column(
-    reader: StoreReader, column: Column, shard: int, n_chunks: int, samples: NDArray[np.int64]
-) -> Iterator[str]:
+def _read_problems(reader: StoreReader, samples: NDArray[np.int64]) -> Iterator[str]:
+    for first in range(0, len(samples), _READ_TOGETHER):
+        together = samples[first : first + _READ_TOGETHER]
+        with reader.fetch(together).in_use():
+            for index in together.tolist():
+                yield from _sample(reader, index)
+
+
+def _sample(reader: StoreReader, index: int) -> Iterator[str]:
+    """Problems of the chunks of one sample, and of what they hold."""
+    reads: list[Callable[[], object]] = [partial(reader.read_events if reader.array is None else reader.read, index)]
+    reads += [partial(reader.read_target, index, target.name) for target in reader.head.targets]
+    for read in reads:
+        try:
+            read()
+        except NeurodataError as error:
+            yield str(error)
+
+
+def _column(reader: StoreReader, column: Column, shard: int, n_items: int, samples: NDArray[np.int64]) -> Iterator[str]:
     """Problems of the index of one column of one shard."""
     layout = reader.head.layout
-    path = layout.shard_path(column, shard)
+    n_chunks = -(-n_items // column.chunk_items)
+    path = column.shard_path(shard)
     try:
         file = ShardFile(
             reader.path / path,
             column,
             layout.compression,
-            layout.n_chunks(int(reader.table.stop[samples[-1]])),
+            column.n_chunks(n_items),
             reader.manifest["files"][path]["size_bytes"],
         )
     except (DamageError, OSError) as error:

@@ -17,7 +17,7 @@ from neurodata.datasets import PARTITIONS
 from neurodata.recipe import STORE_VERSION
 from neurodata.store._layout import ZARR, Column, DenseLayout, EventsLayout, Layout
 from neurodata.store._records import SchemeIndex, StoreHead
-from neurodata.store._table import TEXT_COLUMNS, SampleTable, items_of_shards
+from neurodata.store._table import TEXT_COLUMNS, SampleTable, items_of_shards, spans_of, target_folder
 
 
 def zarr_files(
@@ -28,23 +28,28 @@ def zarr_files(
     store = MemoryStore(written)
     _group(store, "", {"neurodata": {"version": STORE_VERSION, **head.to_json()}})
     layout = head.layout
-    if isinstance(layout, DenseLayout):
-        _frames(store, layout, len(table))
-    else:
+    if not isinstance(layout, DenseLayout):
         _group(store, layout.kind, _how_to_decode(layout))
+    if layout.targets:
+        _group(store, "targets", {})
+    for column in layout.all_columns:
+        if column.shard_chunks is not None:
+            _one_array(store, layout, column, len(table))
     _group(store, "samples", {})
-    for name, column in table.columns().items():
+    for folder in ("targets", *map(target_folder, table.spans)) if table.spans else ():
+        _group(store, f"samples/{folder}", {})
+    for name, values in table.columns().items():
         axes = ("sample", "byte") if name in TEXT_COLUMNS else ("sample",)
-        _small_array(store, f"samples/{name}", column, axes)
+        _small_array(store, f"samples/{name}", values, axes)
     _group(store, "schemes", {})
     for name, scheme in schemes.items():
         _group(store, f"schemes/{name}", {"description": scheme.description, "sha256": scheme.sha256})
         for partition in PARTITIONS:
             _small_array(store, f"schemes/{name}/{partition}", scheme[partition], ("position",))
     small = {f"{ZARR}/{path}": _settled(path, content.to_bytes()) for path, content in written.items()}
-    if not isinstance(layout, DenseLayout):
-        for ragged in layout.columns:
-            small |= _ragged(layout, ragged, table, n_shards)
+    for column, span in zip(layout.all_columns, spans_of(table, layout), strict=True):
+        if column.shard_chunks is None:
+            small |= _ragged(layout, column, items_of_shards(table.shard, span.stop, n_shards))
     return small
 
 
@@ -67,42 +72,43 @@ def _group(store: MemoryStore, path: str, attributes: dict[str, Any]) -> None:
     zarr.create_group(store, path=path, attributes=attributes, zarr_format=3)
 
 
-def _frames(store: MemoryStore, layout: DenseLayout, n_samples: int) -> None:
-    array = layout.array
+def _one_array(store: MemoryStore, layout: Layout, column: Column, n_samples: int) -> None:
+    """Metadata of a column with an item a sample."""
     _sharded(
         store,
-        "frames",
+        column.name,
         layout,
-        shape=(n_samples, *array.shape),
-        dtype=array.dtype.name,
-        chunks=(1, *array.shape),
-        shards=(layout.samples_per_shard, *array.shape),
-        dimension_names=("sample", *array.axes),
+        shape=(n_samples, *column.item_shape),
+        dtype=column.dtype.name,
+        chunks=(column.chunk_items, *column.item_shape),
+        shards=(layout.samples_per_shard, *column.item_shape),
+        dimension_names=("sample", *column.axes),
     )
 
 
-def _ragged(layout: Layout, column: Column, table: SampleTable, n_shards: int) -> dict[str, bytes]:
+def _ragged(layout: Layout, column: Column, n_items: list[int]) -> dict[str, bytes]:
     """Metadata of a column: a group, and in it an array for each shard, of as many chunks as the shard has."""
     written: dict[str, Buffer] = {}
     store = MemoryStore(written)
     _group(store, column.name, {})
     metadata = f"{column.name}/zarr.json"
     files = {metadata: _settled(metadata, written[metadata].to_bytes())}
+    chunk = (column.chunk_items, *column.item_shape)
     _sharded(
         store,
         "array",
         layout,
-        shape=(column.chunk_items,),
+        shape=chunk,
         dtype=column.dtype.name,
-        chunks=(column.chunk_items,),
-        shards=(column.chunk_items,),
-        dimension_names=("item",),
+        chunks=chunk,
+        shards=chunk,
+        dimension_names=("item", *column.axes),
     )
     template = json.loads(written["array/zarr.json"].to_bytes())
-    for shard, n_items in enumerate(items_of_shards(table, n_shards)):
-        length = layout.n_chunks(n_items) * column.chunk_items
-        template["shape"] = [length]
-        template["chunk_grid"]["configuration"]["chunk_shape"] = [length]
+    for shard, n in enumerate(n_items):
+        length = column.n_chunks(n) * column.chunk_items
+        template["shape"] = [length, *column.item_shape]
+        template["chunk_grid"]["configuration"]["chunk_shape"] = template["shape"]
         path = f"{column.name}/{shard}/zarr.json"
         files[path] = _settled(path, json.dumps(template).encode())
     return {f"{ZARR}/{path}": content for path, content in files.items()}

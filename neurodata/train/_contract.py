@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from neurodata.errors import SignalError
+from neurodata.targets import CLASS
 
 
 class Batch(Protocol):
-    """Unpacks as (frames, targets): counts [T, B, C, H, W] and class indices int64 [B], or soft ones [B, n_classes]."""
+    """Unpacks as (frames, targets): counts [T, B, C, H, W] and class indices int64 [B], or soft ones [B, n_classes].
+
+    Or a mapping that has these as "class".
+    """
 
     @property
     def valid(self) -> Tensor:
@@ -23,7 +27,7 @@ class Batch(Protocol):
         """Whether frames are [B, T, ...]; training needs False."""
         ...
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Any]:
         """Frames, then targets."""
         ...
 
@@ -58,9 +62,13 @@ def unpack(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     Raises
     ------
     SignalError
-        When the batch stands on the first axis: time and samples would be mixed up silently.
+        When the batch stands on the first axis: time and samples would be mixed up silently; or there are no classes.
     """
     frames, targets = batch
+    if isinstance(targets, Mapping):
+        if CLASS not in targets:
+            raise SignalError(f"a batch with the targets {', '.join(targets)}; expected classes to train on")
+        targets = targets[CLASS]
     if batch.batch_first or frames.ndim < 3 or frames.shape[1] != len(targets):
         raise SignalError(
             f"frames of the shape {list(frames.shape)} for {len(targets)} targets; expected time first, "

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neurodata.steps import EventTransform
+from neurodata.steps import MOVES_SPACE, EventTransform, Moves
 from neurodata.transforms._amount import Whole, check_whole, drawn_whole, is_range
 
 
@@ -25,6 +25,7 @@ class Shift(EventTransform):
     x_px: Whole = (-5, 5)
     y_px: Whole = (-5, 5)
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"x_px": 2, "y_px": -1})
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import EventTransform, Tally, check_choice, check_range
+from neurodata.steps import MOVES_SPACE, EventTransform, Moves, Tally, check_choice, check_range
 from neurodata.transforms._affine import shifted
 from neurodata.transforms._scale import scaled
 
@@ -46,6 +46,7 @@ class Canvas(EventTransform):
     policy: Policy = "crop"
     anchor: Anchor = "centre"
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"width": 5, "height": 4},
         {"width": 5, "height": 4, "anchor": "top-left"},

@@ -13,7 +13,7 @@ import numpy as np
 
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import EventTransform, Tally, check_choice, check_range
+from neurodata.steps import MOVES_SPACE, EventTransform, Moves, Tally, check_choice, check_range
 from neurodata.transforms._affine import shifted
 
 At = Literal["centre", "random", "fixed"]
@@ -47,6 +47,7 @@ class Crop(EventTransform):
     left: int = 0
     top: int = 0
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"width": 1, "height": 1},
         {"width": 1, "height": 1, "at": "random"},

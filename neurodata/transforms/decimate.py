@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally, check_choice, check_range
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_choice, check_range
 from neurodata.transforms._keep import kept
 
 Per = Literal["pixel", "sensor"]
@@ -37,6 +37,7 @@ class Decimate(EventTransform):
     n: int
     per: Per = "pixel"
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"n": 3}, {"n": 3, "per": "sensor"})
 
     def __post_init__(self) -> None:

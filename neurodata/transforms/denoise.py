@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally, check_choice, check_range
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_choice, check_range
 from neurodata.transforms._keep import kept
 
 Neighbours = Literal[4, 8]
@@ -47,6 +47,7 @@ class Denoise(EventTransform):
     filter_time_us: int = 10_000
     neighbours: Neighbours = 8
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"filter_time_us": 40}, {"filter_time_us": 40, "neighbours": 4})
     aliases: ClassVar[Mapping[str, str]] = {"filter_time": "filter_time_us"}
 

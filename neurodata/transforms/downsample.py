@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from neurodata.errors import RecipeError
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import EventTransform, Tally, check_choice, check_range
+from neurodata.steps import MOVES_SPACE, EventTransform, Moves, Tally, check_choice, check_range
 from neurodata.transforms._scale import scaled
 
 Method = Literal["sum", "integrator", "differentiator"]
@@ -63,6 +63,7 @@ class Downsample(EventTransform):
     steps_per_window: int = 2
     threshold: int = 1
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"factor": 2},
         {"factor": (5, 2)},

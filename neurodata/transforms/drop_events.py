@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally, check_choice
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_choice
 from neurodata.transforms._amount import Amount, check_amount, drawn
 from neurodata.transforms._keep import kept
 
@@ -53,6 +53,7 @@ class DropEvents(EventTransform):
     method: Method = "any"
     ratio: Amount | None = None
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {},
         {"method": "random", "ratio": 0.4},

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally, check_range
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_range
 from neurodata.transforms._pixels import without
 
 
@@ -35,6 +35,7 @@ class DropPixels(EventTransform):
 
     p: float
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"p": 0.3},)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally, check_range
+from neurodata.steps import MOVES_TIME, EventTransform, Moves, Tally, check_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class FirstEvents(EventTransform):
 
     n: int
 
+    moves: ClassVar[Moves] = MOVES_TIME
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"n": 5},)
 
     def __post_init__(self) -> None:

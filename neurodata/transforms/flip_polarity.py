@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from neurodata.signals import EventArray
+from neurodata.steps import MOVES_NOTHING, Moves
 from neurodata.transforms._chance import Chance
 
 
@@ -29,6 +30,7 @@ class FlipPolarity(Chance):
         When p is outside 0 to 1.
     """
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     label_map: ClassVar[str | None] = "flip_polarity"
 
     def changed(self, events: EventArray) -> EventArray:

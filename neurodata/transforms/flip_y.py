@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from neurodata.signals import EventArray
+from neurodata.steps import MOVES_SPACE, Moves
 from neurodata.transforms._chance import Chance
 
 
@@ -31,6 +32,7 @@ class FlipY(Chance):
         When p is outside 0 to 1.
     """
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     label_map: ClassVar[str | None] = "flip_y"
 
     def changed(self, events: EventArray) -> EventArray:

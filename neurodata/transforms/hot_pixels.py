@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally, check_range
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_range
 from neurodata.transforms._pixels import counts_of, without
 
 
@@ -42,6 +42,7 @@ class HotPixels(EventTransform):
     max_deviation: float | None = None
     pixels: tuple[tuple[int, int], ...] | None = None
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"max_rate_hz": 2000.0},
         {"max_deviation": 1.0},

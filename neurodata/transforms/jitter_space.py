@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally, check_range
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_range
 from neurodata.transforms._affine import LEFT_THE_SENSOR
 from neurodata.transforms._keep import kept
 from neurodata.transforms._normal import normal
@@ -43,6 +43,7 @@ class JitterSpace(EventTransform):
     std_y_px: float = 1.0
     correlation: float = 0.0
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"std_x_px": 3.0, "std_y_px": 0.5, "correlation": -0.5})
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neurodata.signals import LAST_TIME_US, EventArray
-from neurodata.steps import EventTransform, Tally, check_range
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_range
 from neurodata.transforms._normal import normal
 
 
@@ -36,6 +36,7 @@ class JitterTime(EventTransform):
 
     std_us: float
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"std_us": 100.0},)
     aliases: ClassVar[Mapping[str, str]] = {"std": "std_us"}
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import EventTransform, Tally
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally
 
 
 @dataclass(frozen=True, slots=True)
 class MergePolarities(EventTransform):
     """Forget polarity: the sensor has one, p is True for all events."""
+
+    moves: ClassVar[Moves] = MOVES_NOTHING
 
     def sensor_after(self, sensor: Sensor) -> Sensor:
         """The same pixels with one polarity."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurodata.kernel import kernel
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally, check_choice, check_range
+from neurodata.steps import MOVES_NOTHING, EventTransform, Moves, Tally, check_choice, check_range
 from neurodata.transforms._keep import kept
 
 Since = Literal["kept", "any"]
@@ -43,6 +43,7 @@ class Refractory(EventTransform):
     since: Since = "kept"
     per_polarity: bool = False
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"refractory_us": 30},
         {"refractory_us": 30, "since": "any"},

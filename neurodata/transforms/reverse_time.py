@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from neurodata.signals import EventArray
+from neurodata.steps import MOVES_TIME, Moves
 from neurodata.transforms._chance import Chance
 
 
@@ -39,6 +40,7 @@ class ReverseTime(Chance):
 
     flip_polarity: bool = True
 
+    moves: ClassVar[Moves] = MOVES_TIME
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"p": 0.5}, {"flip_polarity": False})
     label_map: ClassVar[str | None] = "reverse_time"
 

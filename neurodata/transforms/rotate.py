@@ -16,7 +16,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 
 from neurodata.signals import EventArray
-from neurodata.steps import SAFE_DEGREES, EventTransform, Labels, Tally, check_choice
+from neurodata.steps import MOVES_SPACE, SAFE_DEGREES, EventTransform, Labels, Moves, Tally, check_choice
 from neurodata.transforms._affine import turned
 from neurodata.transforms._amount import Amount, check_amount, drawn, is_range
 
@@ -47,6 +47,7 @@ class Rotate(EventTransform):
     degrees: Amount = (-30.0, 30.0)
     labels: Labels = "map"
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"degrees": 90}, {"degrees": 17.5})
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neurodata.signals import EventArray
-from neurodata.steps import EventTransform, Tally
+from neurodata.steps import MOVES_SPACE, EventTransform, Moves, Tally
 from neurodata.transforms._affine import turned
 from neurodata.transforms._amount import Amount, check_amount, drawn, is_range
 
@@ -38,6 +38,7 @@ class Shear(EventTransform):
     x: Amount = (-0.3, 0.3)
     y: Amount = 0.0
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({}, {"x": 0.3, "y": -0.5})
 
     def __post_init__(self) -> None:

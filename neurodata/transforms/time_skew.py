@@ -13,7 +13,7 @@ import numpy as np
 
 from neurodata.errors import RecipeError
 from neurodata.signals import LAST_TIME_US, EventArray
-from neurodata.steps import EventTransform, Tally, check_choice
+from neurodata.steps import MOVES_TIME, EventTransform, Moves, Tally, check_choice
 from neurodata.transforms._amount import Amount, check_amount, drawn, is_range
 
 Origin = Literal["first", "clock"]
@@ -46,6 +46,7 @@ class TimeSkew(EventTransform):
     offset_us: Amount = 0.0
     origin: Origin = "first"
 
+    moves: ClassVar[Moves] = MOVES_TIME
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"factor": (0.8, 1.2)},
         {"factor": 0.5, "offset_us": -7},

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurodata.errors import RecipeError
 from neurodata.signals import LAST_TIME_US, EventArray
-from neurodata.steps import EventTransform, Tally, check_choice
+from neurodata.steps import MOVES_TIME, EventTransform, Moves, Tally, check_choice
 
 Origin = Literal["first", "clock"]
 
@@ -36,6 +36,7 @@ class TimeSlice(EventTransform):
     stop_us: int | None = None
     origin: Origin = "first"
 
+    moves: ClassVar[Moves] = MOVES_TIME
     examples: ClassVar[Sequence[Mapping[str, Any]]] = (
         {"stop_us": 300},
         {"start_us": 10, "stop_us": 300, "origin": "clock"},

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 
 from neurodata.signals import EventArray, Sensor
-from neurodata.steps import EventTransform, Labels, Tally, check_choice
+from neurodata.steps import MOVES_SPACE, EventTransform, Labels, Moves, Tally, check_choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Transpose(EventTransform):
 
     labels: Labels = "map"
 
+    moves: ClassVar[Moves] = MOVES_SPACE
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     label_map: ClassVar[str | None] = "transpose"
 

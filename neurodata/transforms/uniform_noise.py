@@ -13,7 +13,7 @@ import numpy as np
 
 from neurodata.errors import RecipeError
 from neurodata.signals import EventArray
-from neurodata.steps import ADDED, EventTransform, Tally, check_range
+from neurodata.steps import ADDED, MOVES_NOTHING, EventTransform, Moves, Tally, check_range
 from neurodata.transforms._amount import Whole, check_whole, drawn_whole
 
 LARGEST = 2**32
@@ -44,6 +44,7 @@ class UniformNoise(EventTransform):
     n: Whole | None = None
     rate_hz: float | None = None
 
+    moves: ClassVar[Moves] = MOVES_NOTHING
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({"n": 20}, {"n": (0, 9)}, {"rate_hz": 1e-9})
 
     def __post_init__(self) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import neurodata
+from neurodata import registry
 from neurodata.datasets import find_dataset
+from neurodata.datasets._picture_twin import idx
 from neurodata.encodings.event_frame import reference
 from neurodata.errors import FormatError, NeurodataError, RecipeError, SourceNotFoundError
-from neurodata.signals import EventArray, Sensor
+from neurodata.recipe import load_recipe
+from neurodata.signals import EventArray, PointCloud, Sensor, Waveform
 
 SENSOR = Sensor(20, 16)
 
@@ -271,3 +275,50 @@ def test_a_file_of_many_samples_is_taken_apart(tmp_path: Path) -> None:
     twice = labels_file(tmp_path, "path,label,item\nspikes.h5,a,0\nspikes.h5,b,\n")
     with pytest.raises(FormatError, match=r"two rows name the sample spikes\.h5#0"):
         find_dataset(f"folder:{tmp_path / 'mine'}", labels=twice)
+
+
+def write_pictures(folder: Path) -> None:
+    for label in ("cat", "dog"):
+        (folder / label).mkdir(parents=True)
+        pictures = np.arange(3 * 5 * 4, dtype=np.uint8).reshape(3, 5, 4)
+        (folder / label / "pictures.idx3-ubyte").write_bytes(idx(pictures))
+
+
+def write_sounds(folder: Path) -> None:
+    for label, hz in (("low", 200), ("high", 2000)):
+        samples = np.sin(np.arange(6000) * 2 * np.pi * hz / 8000).astype(np.float32) / 2
+        (folder / label).mkdir(parents=True)
+        neurodata.write(Waveform(samples, 8000), folder / label / "a.wav")
+
+
+def write_points(folder: Path) -> None:
+    for label in ("ball", "box"):
+        xyz = np.random.default_rng(0).random((50, 3), np.float32)
+        (folder / label).mkdir(parents=True)
+        neurodata.write(PointCloud(xyz, np.zeros((50, 0), np.float32)), folder / label / "a.ply")
+
+
+@pytest.mark.parametrize(
+    ("write", "recipe", "shape"),
+    [
+        (write_pictures, "folder-pictures", (4, 1, 5, 4)),
+        (write_sounds, "folder-sound", (101, 40)),
+        (write_points, "folder-points", (1, 1, 32, 32, 32)),
+    ],
+)
+def test_a_folder_of_another_kind_is_prepared_by_the_recipe_of_its_kind(
+    tmp_path: Path, write: Callable[[Path], None], recipe: str, shape: tuple[int, ...]
+) -> None:
+    write(tmp_path / "mine")
+    dataset = find_dataset(f"folder:{tmp_path / 'mine'}")
+    assert dataset.recipe == recipe
+    if recipe != "folder-pictures" and not {"log_mel", "spike_voxel"} <= set(registry.encodings):
+        pytest.skip("its steps are not here")
+    store = neurodata.prepare(f"folder:{tmp_path / 'mine'}")
+    assert store.path.name.startswith(recipe)
+    assert store.read(0).shape == shape
+    for name in ("folder", recipe):
+        mine = tmp_path / "mine.toml"
+        mine.write_text(f'dataset = "{name}"\n[[steps]]\nname = "{load_recipe(dataset).steps[-1][0]}"\n')
+        if recipe != "folder-sound":  # which needs a spectrogram before its encoding
+            assert load_recipe(dataset, mine).dataset is dataset

@@ -102,9 +102,62 @@ def test_an_archive_that_holds_what_another_one_holds_is_refused(
 ) -> None:
     train, test = N_MNIST.sources
     monkeypatch.setattr(type(N_MNIST), "sources", (train, replace(test, checksum=train.checksum, urls=train.urls)))
-    with pytest.raises(ArchiveError, match=r"test\.zip: holds Train, as another archive"):
+    with pytest.raises(ArchiveError, match=r"test\.zip: holds Train/1/00001\.bin, as another archive"):
         locate(N_MNIST, tmp_path / "cache")
     assert list((tmp_path / "cache" / "downloads" / "n-mnist").glob("unpacked-*")) == []
+
+
+def test_archives_that_fill_the_same_folders_become_one_tree(
+    published: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "more.zip").write_bytes(archive("Train/1/00003.bin", "Test/9/00001.bin"))
+    more = replace(N_MNIST.sources[0], filename="more.zip", checksum=f"md5:{file_digest(tmp_path / 'more.zip', 'md5')}")
+    monkeypatch.setattr(type(N_MNIST), "sources", (*N_MNIST.sources, more))
+    root = locate(N_MNIST, tmp_path / "cache", source=tmp_path).root
+    assert [ref.key for ref in N_MNIST.samples(root)] == [
+        "Train/1/00001.bin", "Train/1/00003.bin", "Train/2/00002.bin", "Test/3/00001.bin", "Test/9/00001.bin",
+    ]  # fmt: skip
+
+
+def test_a_file_that_is_no_archive_is_put_beside_what_was_unpacked(
+    published: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_bytes(b"as published")
+    checksum = f"md5:{file_digest(tmp_path / 'notes.txt', 'md5')}"
+    notes = replace(N_MNIST.sources[0], filename="notes.txt", checksum=checksum, is_archive=False)
+    monkeypatch.setattr(type(N_MNIST), "sources", (*N_MNIST.sources, notes))
+    root = locate(N_MNIST, tmp_path / "cache", source=tmp_path).root
+    assert (root / "notes.txt").read_bytes() == b"as published"
+    with pytest.MonkeyPatch.context() as patch:  # a file system without hard links
+
+        def refuse(*_: object) -> None:
+            raise OSError
+
+        patch.setattr(Path, "hardlink_to", refuse)
+        root = locate(N_MNIST, tmp_path / "other", source=tmp_path).root
+    assert (root / "notes.txt").read_bytes() == b"as published"
+
+
+def test_files_without_a_published_checksum_are_taken_only_from_a_folder_that_a_person_unpacked(
+    published: dict[str, bytes], server: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    train, test = N_MNIST.sources
+    sources = (train, replace(test, checksum="", urls=(), manual="fetch test.zip from a friend"))
+    monkeypatch.setattr(type(N_MNIST), "sources", sources)
+    for ask in (
+        lambda: fetch(N_MNIST, tmp_path / "cache"),
+        lambda: locate(N_MNIST, tmp_path / "cache"),
+        lambda: locate(N_MNIST, tmp_path / "cache", source=tmp_path),
+    ):
+        with pytest.raises(SourceNotFoundError, match=r"checksum of test\.zip.*(?s:.*)a friend(?s:.*)--source DIR"):
+            ask()
+    assert "no published checksum of test.zip" in availability(N_MNIST, tmp_path)
+    assert server.asked == []
+    for name in ("train.zip", "test.zip"):
+        with zipfile.ZipFile(tmp_path / name) as members:
+            members.extractall(tmp_path / "unpacked")
+    assert locate(N_MNIST, tmp_path / "cache", source=tmp_path / "unpacked").kind == "folder"
+    assert locate(N_MNIST, tmp_path / "cache", twin=Twin(20)).kind == "twin"
 
 
 def test_a_dataset_that_no_script_can_fetch_says_what_to_put_where(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurodata.encodings.direct import Direct, decode
+from neurodata.encodings.direct import Direct
 from neurodata.errors import RecipeError
 from neurodata.signals import Clip, Image, Series
 
@@ -14,7 +14,7 @@ def test_a_picture_stands_in_every_step_with_channels_first() -> None:
     assert frames.shape == (5, 3, 2, 4)
     for frame in frames:
         np.testing.assert_array_equal(frame, pixels.transpose(2, 0, 1))
-    np.testing.assert_allclose(decode(frames), pixels.transpose(2, 0, 1), rtol=1e-6)
+    np.testing.assert_allclose(Direct(T=5).decode(frames), pixels.transpose(2, 0, 1)[np.newaxis], rtol=1e-6)
 
 
 def test_steps_of_a_row_come_before_those_of_the_next() -> None:

@@ -69,6 +69,15 @@ def test_the_refractory_period_reaches_over_pictures() -> None:
     assert see_levels(tired, [0, 0.5, 1, 1.5]).t.tolist() == [1000, 3000]
 
 
+def test_a_leaking_pixel_is_on_now_and_then_while_it_sees_nothing() -> None:
+    leaking = Pixel(on_threshold=0.5, off_threshold=0.5, mismatch=0, refractory_us=0, noise_hz=0, leak_hz=250)
+    events = see_levels(leaking, [0] * 21)
+    assert events.t.tolist() == [4000, 8000, 12000, 16000, 20000]
+    assert events.p.all()
+    # A fall of a threshold in 2 ms, of which leak makes good a half.
+    assert see_levels(leaking, [0, -0.25, -0.5, -0.625]).t.tolist() == []
+
+
 films = st.integers(0, 2**32 - 1).map(lambda seed: film(np.random.default_rng(seed)))
 
 
@@ -84,10 +93,11 @@ def test_kernel_equals_the_reference(pictures: NDArray[np.float32], seed: int) -
     on, off = rng.uniform(0.01, 1, (2, *shape))
     level = pictures[0].astype(np.float64)
     for before, now in pairwise(pictures):
-        t, x, y, p, expected_level = reference_crossings(before, now, level, on, off, 100, 5100)
+        leak = rng.choice([0, 0.3, 2.5])
+        t, x, y, p, expected_level = reference_crossings(before, now, level, on, off, leak, 100, 5100)
         moved = np.empty(shape)
         columns = [np.empty(len(t), dtype) for dtype in (np.int64, np.uint16, np.uint16, np.bool_)]
-        n = crossings(before, now, level, on, off, moved, 100, 5100, *columns)
+        n = crossings(before, now, level, on, off, moved, leak, 100, 5100, *columns)
         assert n == len(t)
         for found, expected in zip(columns, (t, x, y, p), strict=True):
             np.testing.assert_array_equal(found, expected)
@@ -99,9 +109,9 @@ def test_kernel_equals_the_reference(pictures: NDArray[np.float32], seed: int) -
 def test_a_short_buffer_changes_neither_the_count_nor_what_fits(pictures: NDArray[np.float32]) -> None:
     before, now = pictures[0], pictures[-1]
     threshold, level, moved = np.full(now.shape, 0.2), before.astype(np.float64), np.empty(now.shape)
-    whole = reference_crossings(before, now, level, threshold, threshold, 0, 1000)
+    whole = reference_crossings(before, now, level, threshold, threshold, 0.0, 0, 1000)
     columns = [np.empty(2, dtype) for dtype in (np.int64, np.uint16, np.uint16, np.bool_)]
-    assert crossings(before, now, level, threshold, threshold, moved, 0, 1000, *columns) == len(whole[0])
+    assert crossings(before, now, level, threshold, threshold, moved, 0.0, 0, 1000, *columns) == len(whole[0])
     fits = min(2, len(whole[0]))
     for found, expected in zip(columns, whole, strict=False):
         np.testing.assert_array_equal(found[:fits], expected[:fits])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from neurodata import registry
 from neurodata.errors import FormatError
 from neurodata.formats import Reading, read
+from neurodata.formats.nhp_mat import reaches
 from neurodata.signals import SpikeCounts
 from tests.formats.matlab import Cell, level5, variable, version73
 from tests.golden.nhp_mat import session
@@ -217,3 +218,30 @@ def test_more_bins_and_units_than_such_a_file_holds_are_refused_before_they_are_
     path = saved(tmp_path / "a.mat", made(grid, [np.empty((0, 0))] * 40_000, (40_000, 1)))
     with pytest.raises(FormatError, match=r"50000 bins of 40000 units in a file of \d+ bytes"):
         counted(path)
+
+
+def test_parts_of_a_file_that_is_read_once_are_what_reading_each_gives(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.mat", session())
+    intervals = [(None, 1_288_100_000), (1_288_100_000, 1_288_100_000), (1_288_096_000, None), (None, None)]
+    for interval, part in zip(intervals, FORMAT.parts(path, intervals), strict=True):
+        alone = counted(path, *interval)
+        assert isinstance(part.signal, SpikeCounts)
+        assert isinstance(alone.signal, SpikeCounts)
+        assert np.array_equal(part.signal.counts, alone.signal.counts)
+        assert part.signal.targets.keys() == alone.signal.targets.keys()
+        assert all(np.array_equal(part.signal.targets[name], series) for name, series in alone.signal.targets.items())
+        assert part.findings == alone.findings
+    assert list(FORMAT.parts(path, [])) == []
+
+
+def test_a_reach_begins_with_the_last_bin_of_the_target_before(tmp_path: Path) -> None:
+    t = 1288 + np.arange(6) * 0.004
+    places = np.array([(0, 0), (0, 0), (5, 0), (5, 0), (5, 1), (5, 1)], float)
+    path = saved(tmp_path / "a.mat", made(t, [spikes(1288.001)], (1, 1), target_pos=places))
+    assert reaches(path).tolist() == [1288000000 + 4000 * k for k in (0, 1, 3, 6)]
+    first = np.array([(0, 0), *[(5, 1)] * 5], float)  # NeuroBench counts the empty reach before it
+    assert reaches(saved(tmp_path / "b.mat", made(t, [spikes()], (1, 1), target_pos=first))).tolist() == [
+        1288000000, 1288000000, 1288024000,
+    ]  # fmt: skip
+    still = made(t, [spikes()], (1, 1), target_pos=np.zeros((6, 2)))
+    assert reaches(saved(tmp_path / "c.mat", still)).tolist() == [1288000000, 1288024000]

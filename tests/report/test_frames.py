@@ -92,3 +92,38 @@ def test_a_raster_is_one_picture_with_time_to_the_right(tmp_path: Path) -> None:
     assert picture.shape == (1, 3, 7, 3)
     assert np.argwhere((picture[0] != 255).any(-1)).tolist() == [[1, 5]]
     save_sample(raster, tmp_path / "raster.png", "a raster")
+
+
+def test_a_spectrogram_in_decibels_is_white_where_it_is_silent() -> None:
+    decibels = np.full((5, 3), -100.0, np.float32)  # [T, N]
+    decibels[4, 1] = -20.0
+    picture = paint(decibels)[0]
+    assert picture.shape == (3, 5, 3)
+    assert (picture[0] == 255).all()
+    assert picture[1, 4].tolist() == [213, 94, 0]
+
+
+def test_a_raster_of_two_polarities_has_both_colours() -> None:
+    raster = np.zeros((4, 2, 3), np.uint8)  # [T, C, N]
+    raster[0, 0, 1] = raster[3, 1, 2] = 1
+    (picture,) = paint(raster)
+    assert picture.shape == (3, 4, 3)
+    assert picture[1, 0].tolist() == [0, 114, 178]
+    assert picture[2, 3].tolist() == [213, 94, 0]
+
+
+def test_three_channels_are_red_green_and_blue() -> None:
+    frame = np.array([-1.0, 0.0, 1.0]).reshape(1, 3, 1, 1)
+    assert paint(frame)[0, 0, 0].tolist() == [0, 127, 255]
+    assert (paint(np.zeros((2, 3, 4, 4))) == 0).all()
+
+
+def test_a_grid_is_seen_from_above() -> None:
+    grid = np.zeros((1, 1, 4, 2, 3), np.uint8)  # [T, C, Z, Y, X]
+    grid[0, 0, 3, 1, 2] = 1
+    assert (paint(grid) == paint(grid[:, :, 3])).all()
+
+
+def test_a_shape_that_cannot_be_drawn_is_named() -> None:
+    with pytest.raises(NeurodataError, match="a sample of shape 7 is none that can be drawn"):
+        paint(np.zeros(7))

@@ -12,14 +12,14 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neurodata.steps import STORABLE
 from neurodata.store import DenseLayout, StoreReader, verify
-from neurodata.store._layout import DTYPES
 from tests.store.stores import build, frames_of, layout_of, rows_of, schemes_of
 
 layouts = st.builds(
     layout_of,
     shape=st.lists(st.integers(1, 4), max_size=4).map(tuple),
-    dtype=st.sampled_from(DTYPES),
+    dtype=st.sampled_from(STORABLE),
     samples_per_shard=st.integers(1, 5),
     compression=st.sampled_from(["none", "zstd"]),
 )

@@ -282,6 +282,7 @@ def test_a_kind_of_reader_stays_of_its_kind(whole: Path) -> None:
 def test_open_files_are_bounded_and_closed_with_the_reader(tmp_path: Path) -> None:
     layout = layout_of((1,), samples_per_shard=1)
     store = build(tmp_path, frames_of(100, layout), layout)
+    gc.collect()  # what earlier tests left
     before = n_open_files()
     reader = StoreReader(store)
     assert n_open_files() == before  # opened when needed

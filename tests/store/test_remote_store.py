@@ -16,9 +16,9 @@ import pytest
 
 import neurodata
 from neurodata.errors import StorageError, StorageWarning, StoreError, StoreNotFoundError
-from neurodata.storage import RemotePath
+from neurodata.storage import RemotePath, remote_sizes
 from neurodata.storage import _remote as remote
-from neurodata.store import StoreReader
+from neurodata.store import StoreReader, verify
 from tests.storage.remotes import FILES, register, s3_server
 from tests.store.stores import build, contents, frames_of, layout_of
 
@@ -242,3 +242,65 @@ def test_a_store_on_s3_is_read_by_ranges_and_staged(s3: str, stage: Path) -> Non
     for nowhere in (f"{s3}/nothing", "s3://no-such-bucket/store"):
         with pytest.raises(StoreNotFoundError, match=nowhere):
             StoreReader(nowhere)
+
+
+# Verifying
+
+
+@pytest.fixture
+def listed(whole: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The store behind a URL of a file system that lists its files."""
+    monkeypatch.setattr(remote, "PATIENCE", remote.Patience(attempts=2, pause_s=0.001))
+    files = fsspec.filesystem("memory")
+    files.pipe({f"/lab/listed/{name}": data for name, data in contents(whole).items()})
+    yield "memory://lab/listed"
+    files.rm("/lab", recursive=True)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_whole_store_behind_a_url_has_no_problems(listed: str, whole: Path, deep: bool) -> None:
+    assert verify(listed, deep) == verify(whole, deep)
+    assert verify(listed, deep).ok
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_cut_missing_or_longer_file_behind_a_url_is_found(listed: str, whole: Path, deep: bool) -> None:
+    files = fsspec.filesystem("memory")
+    for name, content in contents(whole).items():
+        for damaged in (content[:-1], content + b"\0"):
+            files.pipe(f"/lab/listed/{name}", damaged)
+            assert not verify(listed, deep).ok, name
+        files.rm(f"/lab/listed/{name}")
+        assert not verify(listed, deep).ok, name
+        files.pipe(f"/lab/listed/{name}", content)
+    assert verify(listed, deep).ok
+
+
+def test_a_changed_byte_behind_a_url_is_found_and_told_as_of_a_folder(listed: str, whole: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(whole, tmp_path / "store")
+    name = next(name for name in contents(whole) if "frames/c/1/" in name)
+    data = bytearray((store / name).read_bytes())
+    data[5] ^= 1
+    (store / name).write_bytes(data)
+    fsspec.filesystem("memory").pipe(f"/lab/listed/{name}", bytes(data))
+    assert verify(listed).ok
+    problems = verify(store, deep=True).problems
+    assert verify(listed, deep=True).problems == tuple(line.replace(str(store), listed) for line in problems)
+    assert "sample 'user03/µ3" in problems[1]
+
+
+def test_a_file_behind_a_url_that_does_not_belong_is_found(listed: str) -> None:
+    fsspec.filesystem("memory").pipe("/lab/listed/data.zarr/notes.txt", b"")
+    assert verify(listed).problems == (
+        f"{listed}/data.zarr/notes.txt: does not belong to the store (the manifest does not list it); delete it",
+    )
+
+
+def test_a_store_whose_files_cannot_be_listed_is_not_called_damaged(flaky: str) -> None:
+    with pytest.raises(StorageError, match="flaky://lab/store: cannot be listed"):
+        verify(flaky)
+
+
+def test_a_web_server_cannot_be_asked_for_its_files() -> None:
+    with pytest.raises(StorageError, match="http://lab/store: a web server does not list its files; copy the folder"):
+        remote_sizes(RemotePath("http://lab/store"))
