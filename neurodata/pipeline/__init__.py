@@ -1,9 +1,9 @@
 """Preparation: plan (samples -> shards), execute (one shard = one task = one commit), finalise (manifest last)."""
 
 from neurodata.pipeline._build import build_store as build_store
-from neurodata.pipeline._execute import borrowed as borrowed
-from neurodata.pipeline._execute import process_pool as process_pool
-from neurodata.pipeline._execute import thread_pool as thread_pool
+from neurodata.pipeline._executors import borrowed as borrowed
+from neurodata.pipeline._executors import process_pool as process_pool
+from neurodata.pipeline._executors import thread_pool as thread_pool
 from neurodata.pipeline._find import FoundStores as FoundStores
 from neurodata.pipeline._find import choose_store as choose_store
 from neurodata.pipeline._find import find_stores as find_stores

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
 
-from neurodata.errors import EncodingError
+from neurodata.errors import EncodingError, StorageError
 from neurodata.pipeline._execute import run_tasks, unfinished
+from neurodata.pipeline._executors import MakeExecutor
 from neurodata.pipeline._find import is_finished, rebuild_folders
 from neurodata.pipeline._plan import Plan
 from neurodata.progress import Progress, silent
-from neurodata.storage import exclusive, remove_leftovers
+from neurodata.storage import Lease, exclusive, remove_leftovers
 from neurodata.store import committed_counts, finalise
-
-# Called with the number of tasks when there is work to do.
-MakeExecutor: TypeAlias = Callable[[int], AbstractContextManager[Executor]]
 
 
 def build_store(
@@ -33,6 +29,7 @@ def build_store(
     """Write the plan's store below `stores`; one that is finished is returned, one that is interrupted completed.
 
     So is one whose manifest or sample table is damaged. The bytes do not depend on the executor, nor on interruptions.
+    Another run that prepares the same store is waited for.
 
     Parameters
     ----------
@@ -46,18 +43,23 @@ def build_store(
     -------
     Path
         The store's folder.
+
+    Raises
+    ------
+    StorageError
+        When files cannot be written, or this run was silent for so long that another one has taken over.
     """
     target = stores / plan.head.dataset / plan.folder_name
     fresh, old = rebuild_folders(target)
-    with exclusive(target.with_name(f".{target.name}.lock"), f"preparing {target.name}", on_wait):
+    with exclusive(target.with_name(f".{target.name}.lock"), f"preparing {target.name}", on_wait) as lease:
         if old.exists() and not target.exists():
             old.replace(target)  # A run was killed between the two renames below.
         shutil.rmtree(old, ignore_errors=True)
         if not force:
             if not is_finished(target):
-                _run(plan, target, make_executor, progress)
+                _run(plan, target, make_executor, lease, progress)
             return target
-        _run(plan, fresh, make_executor, progress)
+        _run(plan, fresh, make_executor, lease, progress)
         if target.exists():
             target.replace(old)
         fresh.replace(target)
@@ -65,16 +67,20 @@ def build_store(
     return target
 
 
-def _run(plan: Plan, folder: Path, make_executor: MakeExecutor, progress: Progress) -> None:
+def _run(plan: Plan, folder: Path, make_executor: MakeExecutor, lease: Lease, progress: Progress) -> None:
     todo = unfinished(plan.tasks(folder))
     if todo:
         try:
             with make_executor(len(todo)) as executor:
-                run_tasks(todo, executor, len(plan.refs), progress)
+                run_tasks(todo, executor, len(plan.refs), progress, lease.check)
         except BaseException:
-            # Workers that were ended in the middle of a shard could not tidy up.
-            remove_leftovers(folder)
+            # Workers that were ended in the middle of a shard could not tidy up. Where the lease is lost, another
+            # run may be writing what looks left over.
+            with suppress(StorageError):
+                lease.check()
+                remove_leftovers(folder)
             raise
+    lease.check()
     _check_some_encoded(folder, plan.n_shards)
     finalise(folder, plan.head, plan.n_shards, plan.schemes)
 

@@ -6,7 +6,8 @@ asked of locks of the file system, which network shares and object stores do not
 is dead is found out at once.
 
 What is written under a lease is written whole or not at all, and is the same bytes whoever writes it: should a holder
-that slept through its minute wake up beside the new one, nothing is damaged; it learns of it at its next `check`.
+that slept through its minute wake up beside the new one, nothing is damaged; it learns of it when it calls `check`,
+which looks by itself: the thread that beats may have slept, too.
 """
 
 from __future__ import annotations
@@ -101,8 +102,14 @@ class Lease:
         self._heart.start()
 
     def check(self) -> None:
-        """StorageError when another run has taken the lease, because this one was silent for too long."""
-        if self._is_lost:
+        """Look whether the lease is still held: one read of its file.
+
+        Raises
+        ------
+        StorageError
+            When another run has taken it, because this one was silent for too long; or when that cannot be told.
+        """
+        if self._is_lost or not self._is_mine():
             raise StorageError(
                 f"{self.place}: another run has taken over, as this one was silent for {RHYTHM.silence_s:g} s "
                 "(a sleeping machine?); what was finished is kept: run the command again when the other ends"
