@@ -113,8 +113,13 @@ PartialOption = Annotated[
     bool, typer.Option("--partial", help="Accept a store of a part of the dataset.", rich_help_panel=SOURCE_PANEL)
 ]
 CacheOption = Annotated[
-    Path | None,
-    typer.Option("--cache", metavar="ROOT", help="Root of downloads, stores and runs.", rich_help_panel=SOURCE_PANEL),
+    str | None,
+    typer.Option(
+        "--cache",
+        metavar="ROOT",
+        help="Root of downloads, stores and runs: a folder; or of stores alone: a URL such as s3://lab/neurodata.",
+        rich_help_panel=SOURCE_PANEL,
+    ),
 ]
 StageOption = Annotated[
     Path | None,
@@ -239,7 +244,7 @@ class Prepared:
     twin: bool
     twin_size: int | None
     partial: bool
-    cache: Path | None
+    cache: str | None
     labels: Path | None = None
     format: str | None = None
     sensor: str | None = None

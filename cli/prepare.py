@@ -31,8 +31,6 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from neurodata.pipeline import Preview, SourceRequest
     from neurodata.recipe import Recipe
     from neurodata.store import StoreReader
@@ -153,13 +151,13 @@ def _print_preview(plan: Preview, json: bool) -> None:
     note("stores  " + ("\n        ".join(map(_store_line, plan.stores)) or "none with this recipe yet"))
 
 
-def _print_layouts(recipe: Recipe, request: SourceRequest, cache: Path | None, json: bool) -> None:
+def _print_layouts(recipe: Recipe, request: SourceRequest, cache: str | None, json: bool) -> None:
     from neurodata.datasets import locate
     from neurodata.pipeline import measure_layouts
-    from neurodata.storage import cache_root
+    from neurodata.storage import local_root
 
     with progress_bars() as progress:
-        located = locate(recipe.dataset, cache_root(cache), source=request.folder, twin=request.twin, progress=progress)
+        located = locate(recipe.dataset, local_root(cache), source=request.folder, twin=request.twin, progress=progress)
         sizes = measure_layouts(recipe, located, progress)
     if json:
         print_json({"recommended": sizes.recommended} | asdict(sizes))

@@ -14,6 +14,7 @@ from neurodata.pipeline._plan import ShardTask as ShardTask
 from neurodata.pipeline._plan import make_plan as make_plan
 from neurodata.pipeline._recommend import LayoutSizes as LayoutSizes
 from neurodata.pipeline._recommend import measure_layouts as measure_layouts
+from neurodata.pipeline._remote_inventory import list_remote_stores as list_remote_stores
 from neurodata.pipeline._request import Prepared as Prepared
 from neurodata.pipeline._request import Preview as Preview
 from neurodata.pipeline._request import SourceRequest as SourceRequest

@@ -20,7 +20,8 @@ from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.signals import EventArray, Signal, n_counted
 from neurodata.steps import ADDED
-from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
+from neurodata.storage import each
+from neurodata.store import Counts, EncodedSample, SampleRow, commit_shards, committed, write_shard
 
 
 def run_task(task: ShardTask) -> int:
@@ -74,8 +75,14 @@ def run_tasks(
 
 
 def unfinished(tasks: Sequence[ShardTask]) -> list[ShardTask]:
-    """Tasks whose shard has no valid commit record yet."""
-    return [task for task in tasks if not is_done(task)]
+    """Tasks whose shard has no valid commit record yet; all are of one store."""
+    if not tasks:
+        return []
+    folder = tasks[0].folder
+    begun = commit_shards(folder)
+    possible = [task for task in tasks if task.shard in begun]
+    done = {task.shard for task, known in zip(possible, each(folder, is_done, possible), strict=True) if known}
+    return [task for task in tasks if task.shard not in done]
 
 
 def is_done(task: ShardTask) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from neurodata.datasets import PARTITIONS, Located, SampleRef, Scheme, folder_id
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
+from neurodata.storage import Location
 from neurodata.store import DenseLayout, EventsLayout, Layout, SampleRow, SchemeIndex, SparseLayout, StoreHead
 
 
@@ -23,7 +24,7 @@ class ShardTask:
     Parameters
     ----------
     folder
-        The store that is being written.
+        The store that is being written: a folder, or a URL that workers write to by themselves.
     shard
         Number of the shard.
     root
@@ -34,7 +35,7 @@ class ShardTask:
         Recordings whose findings this shard reports; a recording that spans shards is reported once.
     """
 
-    folder: Path
+    folder: Location
     shard: int
     root: Path
     recipe: Recipe
@@ -80,7 +81,7 @@ class Plan:
             name += "-partial"
         return name if self.head.source_kind == "published" else f"{name}-{self.head.source_id[:8]}"
 
-    def tasks(self, folder: Path) -> list[ShardTask]:
+    def tasks(self, folder: Location) -> list[ShardTask]:
         """One task a shard, writing to the store in this folder."""
         size = self.recipe.samples_per_shard
         # Workers need none of the augmentations, nor torch, which these import.

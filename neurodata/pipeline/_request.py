@@ -9,13 +9,14 @@ from pathlib import Path
 
 from neurodata.datasets import Dataset, Twin, availability, locate, sources_id
 from neurodata.errors import RecipeError
-from neurodata.pipeline._build import MakeExecutor, build_store
+from neurodata.pipeline._build import build_store
+from neurodata.pipeline._executors import MakeExecutor
 from neurodata.pipeline._find import find_stores
 from neurodata.pipeline._plan import make_plan
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.steps import ArraySpec
-from neurodata.storage import cache_root, search_roots
+from neurodata.storage import Location, cache_root, local_root, search_roots
 from neurodata.store import StoreReader
 
 
@@ -29,9 +30,9 @@ class SourceRequest:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A finished store's folder, and whether it was there already."""
+    """A finished store's folder or URL, and whether it was there already."""
 
-    path: Path
+    path: Location
     reused: bool
 
 
@@ -94,6 +95,8 @@ def prepare_recipe(
 ) -> Prepared:
     """Get the files, plan, and build the store; a finished one is reused unless `force`.
 
+    Stores are kept below the cache root, also where that is a URL; downloads and twins are then put into `local_root`.
+
     Raises
     ------
     NeurodataError
@@ -105,7 +108,7 @@ def prepare_recipe(
     # The identity of published files is known without having them.
     if published and not force and (path := _finished(recipe, sources_id(dataset.sources), root)):
         return Prepared(path, reused=True)
-    located = locate(dataset, root, source=request.folder, twin=request.twin, progress=progress)
+    located = locate(dataset, local_root(cache), source=request.folder, twin=request.twin, progress=progress)
     plan = make_plan(recipe, located, progress)
     if not force and (path := _finished(recipe, plan.head.source_id, root)):
         return Prepared(path, reused=True)
@@ -116,14 +119,13 @@ def prepare_recipe(
 def preview(recipe: Recipe, request: SourceRequest, cache: str | Path | None = None) -> Preview:
     """What `prepare_recipe` would work with; fetches and writes nothing."""
     dataset = recipe.dataset
-    root = cache_root(cache)
     if request.twin is not None:
         files = f"a generated look-alike of {request.twin.size} samples (seed {request.twin.seed})"
     elif request.folder is not None:
         files = str(dataset.find_root(request.folder))
     else:
-        files = availability(dataset, root)
-    return Preview(recipe, recipe.array(), files, tuple(find_stores(recipe, search_roots(root)).stores))
+        files = availability(dataset, local_root(cache))
+    return Preview(recipe, recipe.array(), files, tuple(find_stores(recipe, search_roots(cache)).stores))
 
 
 def n_cores() -> int:
@@ -133,8 +135,6 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _finished(recipe: Recipe, source_id: str, root: Path) -> Path | None:
-    paths = (
-        store.path for store in find_stores(recipe, search_roots(root)).stores if store.head.source_id == source_id
-    )
-    return next((path for path in paths if isinstance(path, Path)), None)
+def _finished(recipe: Recipe, source_id: str, root: Location) -> Location | None:
+    stores = find_stores(recipe, search_roots(root)).stores
+    return next((store.path for store in stores if store.head.source_id == source_id), None)

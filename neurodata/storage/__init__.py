@@ -28,6 +28,8 @@ from neurodata.storage._location import RemotePath as RemotePath
 from neurodata.storage._location import is_url as is_url
 from neurodata.storage._location import locate as locate
 from neurodata.storage._objects import delete as delete
+from neurodata.storage._objects import each as each
+from neurodata.storage._objects import folders_in as folders_in
 from neurodata.storage._objects import list_below as list_below
 from neurodata.storage._objects import read_if_there as read_if_there
 from neurodata.storage._objects import size_if_there as size_if_there
@@ -36,6 +38,8 @@ from neurodata.storage._objects import writing_to as writing_to
 from neurodata.storage._remote import fetch_ranges as fetch_ranges
 from neurodata.storage._roots import cache_root as cache_root
 from neurodata.storage._roots import index_root as index_root
+from neurodata.storage._roots import local_root as local_root
+from neurodata.storage._roots import search_folders as search_folders
 from neurodata.storage._roots import search_roots as search_roots
 from neurodata.storage._staging import ShardCache as ShardCache
 from neurodata.storage._staging import stage_folder as stage_folder

@@ -6,17 +6,22 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 from neurodata.errors import StorageError
 from neurodata.storage._access import read_bytes
-from neurodata.storage._disk import WRITE_ERRNOS, cannot, sync_folder
+from neurodata.storage._disk import WRITE_ERRNOS, cannot, is_folder, sync_folder
 from neurodata.storage._files import temporary_beside, writing
 from neurodata.storage._location import Location, RemotePath
-from neurodata.storage._remote import call, filesystem
+from neurodata.storage._remote import AT_ONCE, call, filesystem
+
+T = TypeVar("T")
+Result = TypeVar("Result")
 
 # Of a file system that knows no hard links.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -127,6 +132,33 @@ def list_below(location: Location) -> list[str]:
         return []
     root = str(filesystem(location)._strip_protocol(location.url)).rstrip("/") + "/"
     return sorted(path.removeprefix(root) for path in found)
+
+
+def folders_in(location: Location) -> list[str]:
+    """Names of the folders in a folder, sorted; none where it is missing, or on a disk without permission.
+
+    Raises
+    ------
+    StorageError
+        When what is behind a URL cannot be listed, as of a web server.
+    """
+    if isinstance(location, Path):
+        return sorted(path.name for path in location.glob("*") if is_folder(path))
+    if urlsplit(location.url).scheme.lower() in ("http", "https"):
+        raise StorageError(f"{location}: a web server does not list its folders; open a store by its own address")
+    try:
+        found = call(location, "ls", location.url, detail=True)
+    except FileNotFoundError:
+        return []
+    return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "directory")
+
+
+def each(location: Location, function: Callable[[T], Result], items: Iterable[T]) -> list[Result]:
+    """What a function gives for each item, in order: side by side where each waits for an answer from behind a URL."""
+    if isinstance(location, Path):
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="neurodata-requests") as threads:
+        return list(threads.map(function, items))
 
 
 def _create_file(path: Path, data: bytes) -> bool:

@@ -1,10 +1,12 @@
 """The prepared store: samples in sharded Zarr v3 arrays that prove what they hold (format version 3)."""
 
 from neurodata.store._commit import EncodedSample as EncodedSample
+from neurodata.store._commit import commit_shards as commit_shards
 from neurodata.store._commit import committed as committed
 from neurodata.store._commit import committed_counts as committed_counts
 from neurodata.store._commit import write_shard as write_shard
 from neurodata.store._finalise import finalise as finalise
+from neurodata.store._layout import COMMITS as COMMITS
 from neurodata.store._layout import MANIFEST as MANIFEST
 from neurodata.store._layout import DenseLayout as DenseLayout
 from neurodata.store._layout import EventsLayout as EventsLayout
