@@ -11,6 +11,7 @@ from .cache import cache
 from .convert import convert
 from .datasets import datasets
 from .fetch import fetch
+from .finalise import finalise
 from .formats import formats
 from .info import info
 from .prepare import prepare
@@ -45,5 +46,5 @@ def _root(
     pass
 
 
-for command in (datasets, formats, info, fetch, prepare, verify, view, train, bench, convert, cache):
+for command in (datasets, formats, info, fetch, prepare, finalise, verify, view, train, bench, convert, cache):
     app.command(no_args_is_help=command not in (datasets, formats, cache))(command)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from neurodata.errors import EncodingError, StorageError
 from neurodata.pipeline._execute import run_tasks, unfinished
 from neurodata.pipeline._executors import MakeExecutor
 from neurodata.pipeline._find import is_finished, rebuild_folders
-from neurodata.pipeline._plan import Plan
+from neurodata.pipeline._plan import Plan, Share
+from neurodata.pipeline._record import PLAN_RECORD, PlanRecord, check_plan, record_plan, require_shards
 from neurodata.progress import Progress, silent
 from neurodata.storage import Lease, Location, delete, each, exclusive, list_below, remove_leftovers
 from neurodata.store import COMMITS, MANIFEST, committed_counts, finalise
@@ -52,9 +53,8 @@ def build_store(
     StorageError
         When files cannot be written, or this run was silent for so long that another one has taken over.
     """
-    home = stores / plan.head.dataset
-    target = home / plan.folder_name
-    with exclusive(home / f".{target.name}.lock", f"preparing {target.name}", on_wait) as lease:
+    target = stores / plan.head.dataset / plan.folder_name
+    with _turn(target, on_wait) as lease:
         if isinstance(target, Path):
             _restore(target)
         if force and isinstance(target, Path):
@@ -65,6 +65,63 @@ def build_store(
         if not is_finished(target):
             _run(plan, target, make_executor, lease, progress)
     return target
+
+
+def build_share(
+    plan: Plan,
+    stores: Location,
+    share: Share,
+    make_executor: MakeExecutor,
+    *,
+    progress: Progress = silent,
+    on_wait: Callable[[str], None] | None = None,
+) -> Location:
+    """Write one job's share of the shards, and the plan beside them; `finalise_store` finishes the store.
+
+    Other shares may be written at the same time; the same one by one job at a time. A finished store is left alone.
+
+    Raises
+    ------
+    StoreError
+        When the other jobs follow another plan.
+    StorageError
+        When files cannot be written, or another job has taken this share over.
+    """
+    target = stores / plan.head.dataset / plan.folder_name
+    with _turn(target, on_wait, f".{share.index}-of-{share.count}") as lease:
+        if not is_finished(target):
+            record_plan(plan, target)
+            tasks = plan.tasks(target)[share.index - 1 :: share.count]
+            if todo := unfinished(tasks):
+                with make_executor(len(todo)) as executor:
+                    run_tasks(todo, executor, sum(len(task.refs) for task in tasks), progress, lease.check)
+    return target
+
+
+def finalise_store(target: Location, record: PlanRecord, on_wait: Callable[[str], None] | None = None) -> None:
+    """Finish a store of which every shard was written, unless it is finished.
+
+    Sizes are compared, and what the commit records say; `neurodata verify --deep` reads every byte.
+
+    Raises
+    ------
+    StoreError
+        When shards are missing (it names them), or the jobs followed another plan.
+    StorageError
+        When files cannot be read or written.
+    """
+    with _turn(target, on_wait) as lease:
+        if not is_finished(target):
+            check_plan(target, record.to_bytes())
+            require_shards(target, record)
+            _finish(target, record, lease)
+        delete(target / PLAN_RECORD)  # of a job that came late, or was killed at the very end
+
+
+def _turn(target: Location, on_wait: Callable[[str], None] | None, share: str = "") -> AbstractContextManager[Lease]:
+    """One run at a time for a store, or for each share of its shards."""
+    place = f".{target.name}{share}.lock"
+    return exclusive(target.parent / place, f"preparing {target.name}", on_wait)
 
 
 def _rebuild(plan: Plan, target: Path, make_executor: MakeExecutor, lease: Lease, progress: Progress) -> None:
@@ -99,9 +156,14 @@ def _run(plan: Plan, folder: Location, make_executor: MakeExecutor, lease: Lease
         except BaseException:
             _tidy_up(folder, lease)
             raise
+    _finish(folder, PlanRecord.of(plan), lease)
+
+
+def _finish(folder: Location, record: PlanRecord, lease: Lease) -> None:
     lease.check()
-    _check_some_encoded(folder, plan.n_shards)
-    finalise(folder, plan.head, plan.n_shards, plan.schemes)
+    _check_some_encoded(folder, record.n_shards)
+    finalise(folder, record.head, record.n_shards, record.schemes)
+    delete(folder / PLAN_RECORD)
 
 
 def _tidy_up(folder: Location, lease: Lease) -> None:

@@ -15,7 +15,7 @@ from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, FormatError, RecipeError, StorageError
 from neurodata.formats import AnyFormat, CollectionFormat, Format, Reading, Recording, SignalFormat
 from neurodata.forms import Form, Sensor, admits
-from neurodata.pipeline._plan import ShardTask
+from neurodata.pipeline._plan import RELEASE, ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.signals import EventArray, Signal, n_counted
@@ -32,6 +32,11 @@ def run_task(task: ShardTask) -> int:
     FormatError, SourceNotFoundError, EncodingError, StorageError
         Naming the file or sample; nothing half-written is left.
     """
+    if task.release != RELEASE:
+        raise StorageError(
+            f"this worker has neurodata {RELEASE}, but its work was planned by {task.release}: install one release on "
+            "all machines"
+        )
     if is_done(task):
         return len(task.refs)
     shard = ShardEncoder(task)

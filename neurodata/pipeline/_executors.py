@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import active_children
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 # Called with the number of tasks when there is work to do.
@@ -20,11 +23,15 @@ MakeExecutor: TypeAlias = Callable[[int], AbstractContextManager[Executor]]
 def process_pool(workers: int) -> Iterator[Executor]:
     """Worker processes started afresh: a fork would copy locks that threads of this process may hold.
 
-    An error or Ctrl-C in the block ends them at once; they also end when this process does, however it ends.
+    An error or Ctrl-C in the block ends them at once; they also end when this process does, however it ends. Their
+    temporary files are in a folder of their own, which is gone afterwards.
     """
     others = set(active_children())
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin_worker) as executor:
+    with (
+        TemporaryDirectory(prefix="neurodata-", ignore_cleanup_errors=True) as scratch,
+        ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin_worker, initargs=(scratch,)) as executor,
+    ):
         try:
             with _interrupts_held_back():
                 # The pool starts one worker for each of the first tasks.
@@ -83,13 +90,15 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin_worker() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _begin_worker(scratch: str) -> None:
+    tempfile.tempdir = scratch
+    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(scratch: str) -> None:
     """An orphan would wait for work for ever, and write into a store that another run has taken over."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        shutil.rmtree(scratch, ignore_errors=True)
         os._exit(1)

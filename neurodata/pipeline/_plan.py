@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neurodata.datasets import PARTITIONS, Located, SampleRef, Scheme, folder_id
+from neurodata.errors import RecipeError
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.storage import Location
 from neurodata.store import DenseLayout, EventsLayout, Layout, SampleRow, SchemeIndex, SparseLayout, StoreHead
+
+RELEASE = version("neurodata-pipeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class ShardTask:
         The shard's samples, in store order.
     first_seen
         Recordings whose findings this shard reports; a recording that spans shards is reported once.
+    release
+        Of neurodata where the plan was made: whoever does the work needs the same.
     """
 
     folder: Location
@@ -42,11 +49,31 @@ class ShardTask:
     layout: Layout
     refs: tuple[SampleRef, ...]
     first_seen: frozenset[str]
+    release: str = RELEASE
 
     @property
     def rows(self) -> list[SampleRow]:
         """What the sample table says of these samples."""
         return [SampleRow(ref.key, ref.target, ref.group) for ref in self.refs]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One job's share of the shards, of several that are done apart: number `index` (from 1 on) of `count`."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """`"3/16"`; RecipeError for anything else."""
+        found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise RecipeError(
+                f"--shard {text}: expected I/N with I from 1 to N, such as 3/16 (of Slurm: sbatch --array=1-16, and "
+                '--shard "$SLURM_ARRAY_TASK_ID/16")'
+            )
+        return cls(int(found[1]), int(found[2]))
 
 
 @dataclass(frozen=True, slots=True)

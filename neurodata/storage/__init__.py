@@ -27,6 +27,7 @@ from neurodata.storage._location import Location as Location
 from neurodata.storage._location import RemotePath as RemotePath
 from neurodata.storage._location import is_url as is_url
 from neurodata.storage._location import locate as locate
+from neurodata.storage._objects import create as create
 from neurodata.storage._objects import delete as delete
 from neurodata.storage._objects import each as each
 from neurodata.storage._objects import folders_in as folders_in
