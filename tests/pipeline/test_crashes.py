@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -194,7 +195,11 @@ def _group_lives(group: int) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_worker_process_killed(place: Path, undisturbed: dict[str, bytes], tmp_path: Path, seed: int) -> None:
+def test_a_worker_process_killed(
+    place: Path, undisturbed: dict[str, bytes], tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     rng = random.Random(seed)
     moment = rng.randrange(1, N_SHARDS - 8)
 
@@ -209,6 +214,7 @@ def test_a_worker_process_killed(place: Path, undisturbed: dict[str, bytes], tmp
     with pytest.raises(StorageError, match="a worker process died"):
         prepare(place, tmp_path, "processes", 2, progress=kill)
     assert list(tmp_path.rglob("*.tmp")) == []
+    assert list((tmp_path / "temporary").iterdir()) == []
     assert active_children() == []
     check_resumes(tmp_path, 2, lambda: prepare(place, tmp_path, "threads", rng.choice([1, 3])), undisturbed)
 

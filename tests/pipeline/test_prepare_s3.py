@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def lab(bucket: str, tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_store_on_s3_has_the_bytes_of_one_on_a_disk_from_threads_and_processes(
-    source: Path, recipe: Path, lab: str, tmp_path: Path
+    source: Path, recipe: Path, lab: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = files_at(neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path).path)
     store = neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=f"{lab}/threads", workers=3)
@@ -63,9 +64,17 @@ def test_a_store_on_s3_has_the_bytes_of_one_on_a_disk_from_threads_and_processes
     assert len(neurodata.load("dvs-gesture", recipe=recipe, source=source, cache=f"{lab}/threads")) == 22
     command = [sys.executable, "-c", "from neurodata.cli import main; main()", "prepare", "dvs-gesture"]
     options = ["--recipe", recipe, "--source", source, "--workers", "2", "--cache", f"{lab}/processes"]
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "temporary").glob("neurodata-*")) == []
     assert files_at(neurodata.open_store(done.stdout.strip()).path) == expected
+    listed = subprocess.run(
+        [*command[:3], "cache", "--json", "--cache", f"{lab}/processes"], capture_output=True, text=True, check=True
+    )
+    (entry,) = json.loads(listed.stdout)["entries"]
+    assert (entry["path"], entry["state"]) == (done.stdout.strip(), "finished")
     assert {file.split("/")[3] for file in fsspec.filesystem("s3").find(lab)} == {"stores"}  # no lease is left
 
 
