@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
-from multiprocessing import active_children
+from multiprocessing import active_children, resource_tracker
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
@@ -33,7 +33,7 @@ def process_pool(workers: int) -> Iterator[Executor]:
         ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin_worker, initargs=(scratch,)) as executor,
     ):
         try:
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 # The pool starts one worker for each of the first tasks.
                 for _ in range(workers):
                     executor.submit(int)
@@ -62,9 +62,7 @@ def borrowed(executor: Executor) -> Iterator[Executor]:
     try:
         yield lent
     finally:
-        for future in lent.futures:
-            future.cancel()
-        wait(lent.futures)
+        wait([future for future in lent.futures if not future.cancel()])
 
 
 class _Borrowed(Executor):
@@ -78,11 +76,12 @@ class _Borrowed(Executor):
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
+def interrupts_held_back() -> Iterator[None]:
     """Ctrl-C arrives at the end of the block; processes started in it never get one, so that only this one answers."""
     if not hasattr(signal, "pthread_sigmask"):
         yield  # Windows
         return
+    resource_tracker.ensure_running()  # when it is started, it lets signals through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -60,8 +60,8 @@ def finalise(folder: Location, head: StoreHead, n_shards: int, schemes: Mapping[
     # zarr-python takes long to import, and reading does without it.
     from neurodata.store._zarr import zarr_files
 
-    raw = each(folder, partial(commit_bytes, folder), range(n_shards))
-    commits = [parse_commit(folder, shard, content) for shard, content in enumerate(raw)]
+    read = each(folder, partial(_read_commit, folder), range(n_shards))
+    commits = [commit for commit, _ in read]
     for shard, commit in enumerate(commits):
         _check_commit(folder, shard, n_shards, commit, head.layout)
     files = {name: entry for commit in commits for name, entry in commit["files"].items()}
@@ -74,7 +74,7 @@ def finalise(folder: Location, head: StoreHead, n_shards: int, schemes: Mapping[
     total = sum((Counts(**commit["counts"]) for commit in commits), Counts())
     total.check(folder)
     small = zarr_files(head, table, schemes, n_shards)
-    files |= {commit_path(shard): _entry(content) for shard, content in enumerate(raw)}
+    files |= {commit_path(shard): entry for shard, (_, entry) in enumerate(read)}
     files |= {path: _entry(content) for path, content in small.items()}
     manifest = manifest_bytes(
         {
@@ -88,6 +88,12 @@ def finalise(folder: Location, head: StoreHead, n_shards: int, schemes: Mapping[
         }
     )
     _replace(folder, small, files.keys(), manifest)
+
+
+def _read_commit(folder: Location, shard: int) -> tuple[Json, Json]:
+    """A commit record, and the entry of its file in the manifest."""
+    raw = commit_bytes(folder, shard)
+    return parse_commit(folder, shard, raw), _entry(raw)
 
 
 def _check_commit(folder: Location, shard: int, n_shards: int, commit: Json, layout: Layout) -> None:

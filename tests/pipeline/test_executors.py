@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
@@ -27,6 +29,8 @@ from neurodata.pipeline import (
 )
 from neurodata.pipeline._execute import run_task
 from neurodata.recipe import load_recipe
+from tests.gestures import write_gestures
+from tests.pipeline.test_interrupt import group_is_gone, start
 from tests.pipeline.test_prepare import command, tree
 
 Make = Callable[[int], AbstractContextManager[Executor]]
@@ -138,6 +142,18 @@ class TestDask:
         damaged.write_bytes(damaged.read_bytes()[:-5])
         with pytest.raises(FormatError, match=r"user02_natural\.aedat: .*byte \d+"):
             prepare_with(executor_maker("dask", 1), recipe, source, tmp_path)
+
+    def test_an_interruption_ends_the_run_and_its_workers_without_a_traceback(
+        self, recipe: Path, tmp_path: Path
+    ) -> None:
+        source = write_gestures(tmp_path / "long", 60)
+        run = start(recipe, source, tmp_path / "cache", "--executor", "dask")
+        os.killpg(run.pid, signal.SIGINT)  # Ctrl-C in a terminal
+        _, notes = run.communicate(timeout=30)
+        assert group_is_gone(run.pid)
+        assert run.returncode == 130, notes
+        assert "Traceback" not in notes
+        assert len(neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path / "cache")) == 180
 
     def test_an_address_where_nobody_answers_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import dask
