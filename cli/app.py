@@ -13,6 +13,7 @@ from .cache import cache
 from .convert import convert
 from .datasets import datasets
 from .fetch import fetch
+from .finalise import finalise
 from .formats import formats
 from .info import info
 from .prepare import prepare
@@ -53,5 +54,5 @@ def _unwrapped(command: Callable[..., None]) -> str:
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
-for command in (datasets, formats, info, fetch, prepare, verify, view, train, bench, convert, cache):
+for command in (datasets, formats, info, fetch, prepare, finalise, verify, view, train, bench, convert, cache):
     app.command(help=_unwrapped(command), no_args_is_help=command not in (datasets, formats, cache))(command)

@@ -11,11 +11,11 @@ def cache(cache: CacheOption = None, json: JsonOption = False) -> None:
 
     Examples: neurodata cache, neurodata cache --cache /shared/neurodata --json
     """
-    from neurodata.pipeline import list_cache
-    from neurodata.storage import cache_root
+    from neurodata.pipeline import list_cache, list_remote_stores
+    from neurodata.storage import RemotePath, cache_root
 
     root = cache_root(cache)
-    entries = list_cache(root)
+    entries = list_remote_stores(root) if isinstance(root, RemotePath) else list_cache(root)
     if json:
         listed = [
             {"kind": entry.kind, "path": str(entry.path), "size_bytes": entry.size_bytes, "state": entry.state}

@@ -15,10 +15,10 @@ def fetch(dataset: DatasetName, cache: CacheOption = None, json: JsonOption = Fa
     """
     from neurodata import registry
     from neurodata.datasets import fetch as fetch_files
-    from neurodata.storage import cache_root
+    from neurodata.storage import local_root
 
     with progress_bars() as progress:
-        paths = fetch_files(registry.datasets[dataset], cache_root(cache), progress=progress)
+        paths = fetch_files(registry.datasets[dataset], local_root(cache), progress=progress)
     note(f"{dataset}: {len(paths)} files, checksums right")
     if json:
         print_json([str(path) for path in paths])

@@ -25,6 +25,15 @@ class SplitBy(StrEnum):
     TIME = "time"
 
 
+class ExecutorKind(StrEnum):
+    """What runs the work of `prepare`."""
+
+    PROCESSES = "processes"
+    THREADS = "threads"
+    DASK = "dask"
+    SLURM = "slurm"
+
+
 class Layout(StrEnum):
     """How a store keeps samples."""
 
@@ -41,6 +50,7 @@ def _complete_dataset(incomplete: str) -> list[str]:
 
 
 RECIPE_PANEL, SOURCE_PANEL = "What is made", "From which files, and where it is kept"
+MACHINES_PANEL = "On which machines"
 
 DatasetName = Annotated[
     str,
@@ -113,8 +123,57 @@ PartialOption = Annotated[
     bool, typer.Option("--partial", help="Accept a store of a part of the dataset.", rich_help_panel=SOURCE_PANEL)
 ]
 CacheOption = Annotated[
-    Path | None,
-    typer.Option("--cache", metavar="ROOT", help="Root of downloads, stores and runs.", rich_help_panel=SOURCE_PANEL),
+    str | None,
+    typer.Option(
+        "--cache",
+        metavar="ROOT",
+        help="Root of downloads, stores and runs: a folder; or of stores alone: a URL such as s3://lab/neurodata.",
+        rich_help_panel=SOURCE_PANEL,
+    ),
+]
+ExecutorOption = Annotated[
+    ExecutorKind,
+    typer.Option(
+        "--executor",
+        help="Processes or threads of this machine, a Dask cluster, or Slurm jobs.",
+        rich_help_panel=MACHINES_PANEL,
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="How many of them; all cores if not given, and 16 Slurm jobs.",
+        rich_help_panel=MACHINES_PANEL,
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Of a running Dask cluster, such as tcp://head:8786; workers of this machine if not given.",
+        rich_help_panel=MACHINES_PANEL,
+    ),
+]
+SlurmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm-option",
+        metavar="KEY=VALUE",
+        help="Of the Slurm jobs, such as partition=cpu, mem_gb=4 or timeout_min=60.",
+        rich_help_panel=MACHINES_PANEL,
+    ),
+]
+ShareOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Write the I-th of N shares of the shards, as a job of an array; `neurodata finalise` comes after all.",
+        rich_help_panel=MACHINES_PANEL,
+    ),
 ]
 StageOption = Annotated[
     Path | None,
@@ -189,6 +248,17 @@ def parse_settings(settings: list[str] | None) -> dict[str, dict[str, Any]]:
     return overrides
 
 
+def parse_slurm_options(options: list[str] | None) -> dict[str, Any]:
+    """`["mem_gb=4", "partition=cpu"]` as a dictionary; whole numbers become integers."""
+    parsed: dict[str, Any] = {}
+    for option in options or []:
+        name, equals, value = option.partition("=")
+        if not (name and equals and value):
+            raise typer.BadParameter(f"--slurm-option {option}: expected KEY=VALUE, such as partition=cpu")
+        parsed[name.lstrip("-").replace("-", "_")] = int(value) if value.isdecimal() else value
+    return parsed
+
+
 def dataset_of(name: str, labels: Path | None, format: str | None, sensor: str | None) -> Dataset:
     """The dataset that the options describe."""
     from neurodata.datasets import find_dataset
@@ -239,7 +309,7 @@ class Prepared:
     twin: bool
     twin_size: int | None
     partial: bool
-    cache: Path | None
+    cache: str | None
     labels: Path | None = None
     format: str | None = None
     sensor: str | None = None

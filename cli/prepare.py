@@ -12,30 +12,36 @@ from .options import (
     CacheOption,
     DatasetName,
     EncodingOption,
+    ExecutorKind,
+    ExecutorOption,
     FormatOption,
     JsonOption,
     LabelsOption,
     Layout,
     LayoutOption,
     RecipeOption,
+    SchedulerOption,
     SensorOption,
     Settings,
+    ShareOption,
+    SlurmOption,
     SourceOption,
     SplitByOption,
     TimeSteps,
     TwinOption,
     TwinSizeOption,
+    WorkersOption,
     dataset_of,
+    parse_slurm_options,
     recipe_of,
     source_of,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from neurodata.pipeline import Preview, SourceRequest
     from neurodata.recipe import Recipe
     from neurodata.steps import ArraySpec
+    from neurodata.storage import Location
     from neurodata.store import StoreReader
 
 
@@ -54,7 +60,11 @@ def prepare(
     twin: TwinOption = False,
     twin_size: TwinSizeOption = None,
     cache: CacheOption = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores if not given.")] = None,
+    executor: ExecutorOption = ExecutorKind.PROCESSES,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    slurm_option: SlurmOption = None,
+    shard: ShareOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Prepare anew; replaces the finished store.")] = False,
     json: JsonOption = False,
@@ -77,8 +87,15 @@ def prepare(
     neurodata prepare folder:recordings --T 16 --labels labels.csv
 
     neurodata prepare dvs-gesture --T 8 --set event_frame.overflow=saturate --twin
+
+    neurodata prepare hardvs --T 8 --source /data/hardvs --cache s3://lab/neurodata --executor dask --scheduler tcp://head:8786
+
+    neurodata prepare hardvs --T 8 --source /data/hardvs --executor slurm --workers 64 --slurm-option partition=cpu
+
+    neurodata prepare hardvs --T 8 --source /data/hardvs --shard "$SLURM_ARRAY_TASK_ID/64"    # then: neurodata finalise
     """
-    from neurodata.pipeline import n_cores, prepare_recipe, preview, process_pool
+    from neurodata.pipeline import Share, executor_maker, prepare_recipe, prepare_share, preview
+    from neurodata.storage import local_root
     from neurodata.store import StoreReader
 
     found = dataset_of(dataset, labels, format, sensor)
@@ -92,22 +109,44 @@ def prepare(
     if dry_run:
         _print_preview(preview(chosen, request, cache), json)
         return
+    share = None if shard is None else Share.parse(shard)
+    if share is not None and force:
+        raise typer.BadParameter("--shard adds to a store; to write one anew, prepare it without --shard, with --force")
+    make_executor = executor_maker(
+        executor.value,
+        workers,
+        scheduler=scheduler,
+        slurm_options=parse_slurm_options(slurm_option),
+        slurm_folder=local_root(cache) / "slurm",
+    )
     with progress_bars() as progress:
+        if share is not None:
+            place = prepare_share(
+                chosen, request, share, cache, make_executor=make_executor, progress=progress, on_wait=note
+            )
+            _tell_share(place, shard, json)
+            return
         prepared = prepare_recipe(
-            chosen,
-            request,
-            cache,
-            make_executor=lambda n_tasks: process_pool(min(workers or n_cores(), n_tasks)),
-            force=force,
-            progress=progress,
-            on_wait=note,
+            chosen, request, cache, make_executor=make_executor, force=force, progress=progress, on_wait=note
         )
-    store = StoreReader(prepared.path)
-    note(_summary(store, prepared.reused))
+    tell_store(StoreReader(prepared.path), prepared.reused, json)
+
+
+def tell_store(store: StoreReader, reused: bool, json: bool) -> None:
+    """What was prepared, on stderr; where it is, on stdout."""
+    note(_summary(store, reused))
     if json:
-        print_json({"store": str(prepared.path), "reused": prepared.reused} | store_facts(store))
+        print_json({"store": str(store.path), "reused": reused} | store_facts(store))
     else:
-        print(prepared.path)
+        print(store.path)
+
+
+def _tell_share(store: Location, shard: str | None, json: bool) -> None:
+    note(f"share {shard} is written; when all are: neurodata finalise {store}")
+    if json:
+        print_json({"store": str(store), "shard": shard})
+    else:
+        print(store)
 
 
 def store_facts(store: StoreReader) -> dict[str, Any]:
@@ -154,13 +193,13 @@ def _print_preview(plan: Preview, json: bool) -> None:
     note("stores  " + ("\n        ".join(map(_store_line, plan.stores)) or "none with this recipe yet"))
 
 
-def _print_layouts(recipe: Recipe, request: SourceRequest, cache: Path | None, json: bool) -> None:
+def _print_layouts(recipe: Recipe, request: SourceRequest, cache: str | None, json: bool) -> None:
     from neurodata.datasets import locate
     from neurodata.pipeline import measure_layouts
-    from neurodata.storage import cache_root
+    from neurodata.storage import local_root
 
     with progress_bars() as progress:
-        located = locate(recipe.dataset, cache_root(cache), source=request.folder, twin=request.twin, progress=progress)
+        located = locate(recipe.dataset, local_root(cache), source=request.folder, twin=request.twin, progress=progress)
         sizes = measure_layouts(recipe, located, progress)
     if json:
         print_json({"recommended": sizes.recommended} | asdict(sizes))

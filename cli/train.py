@@ -89,7 +89,7 @@ def train(
     neurodata train s3://lab/neurodata/n-mnist-0123456789ab --stage /local/scratch --stage-limit "20 GB"
     """
     from neurodata import registry
-    from neurodata.storage import cache_root
+    from neurodata.storage import local_root
     from neurodata.train import TrainOptions, fit
 
     prepared = Prepared(
@@ -126,7 +126,7 @@ def train(
     loaders["train"] = training.loader(batch_size, shuffle=True, seed=seed, batch_first=False, augment=augment)
     if augment:
         note(f"augmentations of the recipe: {', '.join(augmentation.name for augmentation in augment)}")
-    folder = cache_root(cache) / "runs" / (run or _run_name(training, model, val, fold, seed))
+    folder = local_root(cache) / "runs" / (run or _run_name(training, model, val, fold, seed))
     with progress_bars() as progress:
         result = fit(
             network,

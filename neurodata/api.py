@@ -64,7 +64,9 @@ def prepare(
     encoding
         Takes the place of the recipe's encoding: "voxel_grid"; its parameters are `T` and step_overrides.
     cache
-        Root of downloads and stores; $NEURODATA_CACHE, a checkout's `cache/` or the user's cache when None.
+        Root of downloads and stores; $NEURODATA_CACHE, a checkout's `cache/` or the user's cache when None. A URL such
+        as "s3://lab/neurodata" is the root of stores alone: downloads and twins are then put where they would be
+        without it.
     workers
         Threads; all cores when None. Threads need no `__main__` guard in scripts.
     executor

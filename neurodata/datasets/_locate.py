@@ -14,6 +14,7 @@ from neurodata.datasets._contract import Dataset, SampleRef, Source
 from neurodata.errors import ArchiveError, SourceNotFoundError, StorageError
 from neurodata.progress import Progress, silent
 from neurodata.storage import (
+    Lease,
     canonical_json,
     download,
     exclusive,
@@ -21,7 +22,7 @@ from neurodata.storage import (
     is_file,
     is_folder,
     read_json,
-    search_roots,
+    search_folders,
     unpack,
     verify_checksum,
     write_json,
@@ -81,7 +82,7 @@ def locate(
         return _locate_twin(dataset, cache, twin, progress)
     if source is not None:
         return _locate_in_folder(dataset, cache, source, progress)
-    for root in search_roots(cache):
+    for root in search_folders(cache):
         unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
         if is_folder(unpacked):
             return Located(dataset.find_root(unpacked), "published", sources_id(dataset.sources))
@@ -117,7 +118,7 @@ def fetch(dataset: Dataset, cache: Path, *, progress: Progress = silent) -> tupl
 
 def availability(dataset: Dataset, cache: Path) -> str:
     """Where the published files are or would come from, in a few words; looks only."""
-    for root in search_roots(cache):
+    for root in search_folders(cache):
         unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
         if is_folder(unpacked):
             return f"unpacked at {unpacked}"
@@ -167,7 +168,7 @@ def _require_checksums(dataset: Dataset) -> None:
 
 def _archive_folder(dataset: Dataset, cache: Path) -> Path:
     """The first root that holds all archives, else the own one, where they will be put."""
-    for root in search_roots(cache):
+    for root in search_folders(cache):
         folder = root / "downloads" / dataset.name
         if all(is_file(folder / source.filename) for source in dataset.sources):
             return folder
@@ -242,7 +243,7 @@ def _unpack_sources(
     return Located(dataset.find_root(target), kind, sources_id(sources))
 
 
-def _turn(folder: Path, what: str, progress: Progress) -> AbstractContextManager[None]:
+def _turn(folder: Path, what: str, progress: Progress) -> AbstractContextManager[Lease]:
     """One run at a time works on a folder; the others say what they wait for."""
     return exclusive(
         folder.with_name(f".{folder.name}.lock"), what, lambda message: progress(message, 0, None, "files")

@@ -1,18 +1,11 @@
-"""Execute: read, transform, encode and write one shard; or all of them, on threads, processes or any executor."""
+"""Execute: read, transform, encode and write one shard; or all of them, on any executor."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, as_completed
 from itertools import groupby
-from multiprocessing import active_children
 from typing import Any, cast
 
 from numpy.typing import NDArray
@@ -22,124 +15,84 @@ from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, FormatError, RecipeError, StorageError
 from neurodata.formats import AnyFormat, CollectionFormat, Format, Reading, Recording, SignalFormat
 from neurodata.forms import Form, Sensor, admits, counted_as
-from neurodata.pipeline._plan import ShardTask
+from neurodata.pipeline._plan import RELEASE, ShardTask
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.signals import EventArray, PointCloud, Signal, SpikeCounts, n_counted
 from neurodata.steps import ADDED, NOTED
-from neurodata.store import Counts, EncodedSample, SampleRow, committed, write_shard
+from neurodata.storage import each
+from neurodata.store import Counts, EncodedSample, SampleRow, commit_shards, committed, write_shard
 
 
 def run_task(task: ShardTask) -> int:
-    """Write one shard and its commit record; the number of samples in it.
+    """Write one shard and its commit record, unless another run has; the number of samples in it.
 
     Raises
     ------
     FormatError, SourceNotFoundError, EncodingError, StorageError
         Naming the file or sample; nothing half-written is left.
     """
+    if task.release != RELEASE:
+        raise StorageError(
+            f"this worker has neurodata {RELEASE}, but its work was planned by {task.release}: install one release on "
+            "all machines"
+        )
+    if is_done(task):
+        return len(task.refs)
     shard = ShardEncoder(task)
     write_shard(task.folder, task.shard, task.layout, shard.samples(), shard.counts)
     return len(task.refs)
 
 
-def run_tasks(tasks: Sequence[ShardTask], executor: Executor, n_samples: int, progress: Progress = silent) -> None:
-    """Run all tasks on an executor, which has to call back the others when the first one fails."""
+def run_tasks(
+    tasks: Sequence[ShardTask],
+    executor: Executor,
+    n_samples: int,
+    progress: Progress = silent,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Run all tasks on an executor, which has to call back the others when the first one fails.
+
+    Parameters
+    ----------
+    n_samples
+        Of the whole store: those that are in no task are done.
+    check
+        Called whenever a task is done; ends the run by raising.
+    """
     done = n_samples - sum(len(task.refs) for task in tasks)
     progress("encode", done, n_samples, "samples")
     try:
         for future in as_completed([executor.submit(run_task, task) for task in tasks]):
             done += future.result()
             progress("encode", done, n_samples, "samples")
-    except BrokenProcessPool as error:
+            check()
+    except BrokenExecutor as error:
         raise StorageError(
             "a worker process died (killed, or out of memory); finished shards are kept: run the same command again "
             "to go on, with fewer --workers if memory ran out"
         ) from error
+    except CancelledError as error:
+        raise StorageError(
+            "the executor has called the work back (a scheduler that ended?); finished shards are kept: run the same "
+            "command again to go on"
+        ) from error
 
 
 def unfinished(tasks: Sequence[ShardTask]) -> list[ShardTask]:
-    """Tasks whose shard has no valid commit record yet."""
-    return [task for task in tasks if not committed(task.folder, task.shard, task.layout, task.rows)]
+    """Tasks whose shard has no valid commit record yet; all are of one store."""
+    if not tasks:
+        return []
+    folder = tasks[0].folder
+    begun = commit_shards(folder)
+    possible = [task for task in tasks if task.shard in begun]
+    done = {task.shard for task, known in zip(possible, each(folder, is_done, possible), strict=True) if known}
+    return [task for task in tasks if task.shard not in done]
 
 
-@contextmanager
-def process_pool(workers: int) -> Iterator[Executor]:
-    """Worker processes started afresh: a fork would copy locks that threads of this process may hold.
-
-    An error or Ctrl-C in the block ends them at once; they also end when this process does, however it ends.
-    """
-    others = set(active_children())
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin_worker) as executor:
-        try:
-            with _interrupts_held_back():
-                # The pool starts one worker for each of the first tasks.
-                for _ in range(workers):
-                    executor.submit(int)
-            yield executor
-        except BaseException:
-            # Calling tasks back at the same time would trip the pool's own thread (Python 3.11).
-            for worker in set(active_children()) - others:
-                worker.terminate()
-            raise
-
-
-@contextmanager
-def thread_pool(workers: int) -> Iterator[Executor]:
-    """Threads of this process: no `__main__` guard needed; kernels and compression run without the GIL."""
-    with ThreadPoolExecutor(workers, thread_name_prefix="neurodata-prepare") as executor, borrowed(executor) as lent:
-        yield lent
-
-
-@contextmanager
-def borrowed(executor: Executor) -> Iterator[Executor]:
-    """Somebody's executor, which is not shut down; at the end, what it has not begun is called back.
-
-    What it has begun is waited for: nobody writes to the store any more when this returns.
-    """
-    lent = _Borrowed(executor)
-    try:
-        yield lent
-    finally:
-        for future in lent.futures:
-            future.cancel()
-        wait(lent.futures)
-
-
-class _Borrowed(Executor):
-    def __init__(self, executor: Executor) -> None:
-        self.executor = executor
-        self.futures: list[Future[Any]] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.futures.append(self.executor.submit(fn, *args, **kwargs))
-        return self.futures[-1]
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C arrives at the end of the block; processes started in it never get one, so that only this one answers."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield  # Windows
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin_worker() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """An orphan would wait for work for ever, and write into a store that another run has taken over."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def is_done(task: ShardTask) -> bool:
+    """Whether the shard of these samples is finished and undamaged."""
+    return committed(task.folder, task.shard, task.layout, task.rows)
 
 
 class ShardEncoder:

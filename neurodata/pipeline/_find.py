@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from neurodata.datasets import folder_id, sources_id
 from neurodata.errors import NeurodataError, SourceNotFoundError, StorageError, StoreNotFoundError
 from neurodata.recipe import Recipe
+from neurodata.storage import Location, folders_in, is_file, size_if_there
 from neurodata.store import MANIFEST, StoreReader
 
 
@@ -17,13 +19,19 @@ class FoundStores:
     """Finished stores of a recipe, and by folder what is wrong with those that cannot be opened."""
 
     stores: tuple[StoreReader, ...]
-    damaged: Mapping[Path, NeurodataError]
+    damaged: Mapping[Location, NeurodataError]
 
 
-def find_stores(recipe: Recipe, roots: Iterable[Path]) -> FoundStores:
-    """Finished stores of this recipe below the given roots, one for each source (the first root's)."""
+def find_stores(recipe: Recipe, roots: Iterable[Location]) -> FoundStores:
+    """Finished stores of this recipe below the given roots, one for each source (the first root's).
+
+    Raises
+    ------
+    StorageError
+        When what is behind the URL of a root cannot be listed.
+    """
     by_source: dict[str, StoreReader] = {}
-    damaged: dict[Path, NeurodataError] = {}
+    damaged: dict[Location, NeurodataError] = {}
     for root in roots:
         for folder in _candidates(root / "stores" / recipe.dataset.name, recipe.recipe_id[:12]):
             try:
@@ -36,7 +44,7 @@ def find_stores(recipe: Recipe, roots: Iterable[Path]) -> FoundStores:
     return FoundStores(tuple(by_source.values()), damaged)
 
 
-def is_finished(folder: Path) -> bool:
+def is_finished(folder: Location) -> bool:
     """Whether a store can be opened: its manifest, sample table and schemes are whole."""
     try:
         StoreReader(folder).close()
@@ -91,10 +99,16 @@ def choose_store(
     raise StoreNotFoundError(_several(fitting) if fitting else _none(found, recipe, command))
 
 
-def _candidates(stores: Path, id12: str) -> list[Path]:
-    """Folders that may hold a finished store; last those that a killed `--force` moved aside and did not replace."""
-    patterns = f"[!.]*-{id12}*/{MANIFEST}", f".*-{id12}*.old/{MANIFEST}"
-    return [manifest.parent for pattern in patterns for manifest in sorted(stores.glob(pattern))]
+def _candidates(stores: Location, id12: str) -> list[Location]:
+    """Folders that hold a manifest; last those that a killed `--force` moved aside and did not replace."""
+    names = folders_in(stores)
+    named = [name for pattern in (f"[!.]*-{id12}*", f".*-{id12}*.old") for name in fnmatch.filter(names, pattern)]
+    return [stores / name for name in named if _has_manifest(stores / name)]
+
+
+def _has_manifest(store: Location) -> bool:
+    path = store / MANIFEST
+    return is_file(path) if isinstance(path, Path) else size_if_there(path) is not None
 
 
 def _published_is_damaged(found: FoundStores, recipe: Recipe) -> bool:

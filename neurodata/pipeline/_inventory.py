@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from neurodata.storage import Location
 from neurodata.store import MANIFEST
 
 
@@ -14,7 +15,7 @@ class CacheEntry:
 
     kind: str
     name: str
-    path: Path
+    path: Location
     size_bytes: int
     state: str
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neurodata.datasets import PARTITIONS, Located, SampleRef, Scheme, folder_id
+from neurodata.errors import RecipeError
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
+from neurodata.storage import Location
 from neurodata.store import DenseLayout, EventsLayout, Layout, SampleRow, SchemeIndex, SparseLayout, StoreHead
+
+RELEASE = version("neurodata-pipeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class ShardTask:
     Parameters
     ----------
     folder
-        The store that is being written.
+        The store that is being written: a folder, or a URL that workers write to by themselves.
     shard
         Number of the shard.
     root
@@ -32,20 +38,42 @@ class ShardTask:
         The shard's samples, in store order.
     first_seen
         Recordings whose findings this shard reports; a recording that spans shards is reported once.
+    release
+        Of neurodata where the plan was made: whoever does the work needs the same.
     """
 
-    folder: Path
+    folder: Location
     shard: int
     root: Path
     recipe: Recipe
     layout: Layout
     refs: tuple[SampleRef, ...]
     first_seen: frozenset[str]
+    release: str = RELEASE
 
     @property
     def rows(self) -> list[SampleRow]:
         """What the sample table says of these samples."""
         return [SampleRow(ref.key, ref.target, ref.group) for ref in self.refs]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One job's share of the shards, of several that are done apart: number `index` (from 1 on) of `count`."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """`"3/16"`; RecipeError for anything else."""
+        found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise RecipeError(
+                f"--shard {text}: expected I/N with I from 1 to N, such as 3/16 (of Slurm: sbatch --array=1-16, and "
+                '--shard "$SLURM_ARRAY_TASK_ID/16")'
+            )
+        return cls(int(found[1]), int(found[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +108,7 @@ class Plan:
             name += "-partial"
         return name if self.head.source_kind == "published" else f"{name}-{self.head.source_id[:8]}"
 
-    def tasks(self, folder: Path) -> list[ShardTask]:
+    def tasks(self, folder: Location) -> list[ShardTask]:
         """One task a shard, writing to the store in this folder."""
         size = self.recipe.samples_per_shard
         # Workers need none of the augmentations, nor torch, which these import.

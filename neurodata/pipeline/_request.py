@@ -9,13 +9,16 @@ from pathlib import Path
 
 from neurodata.datasets import Dataset, Twin, availability, locate, sources_id
 from neurodata.errors import RecipeError
-from neurodata.pipeline._build import MakeExecutor, build_store
-from neurodata.pipeline._find import find_stores
-from neurodata.pipeline._plan import make_plan
+from neurodata.pipeline._build import build_share, build_store, finalise_store
+from neurodata.pipeline._executors import MakeExecutor
+from neurodata.pipeline._find import find_stores, is_finished
+from neurodata.pipeline._plan import Plan, Share, make_plan
+from neurodata.pipeline._record import PlanRecord, read_plan
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.steps import ArraySpec
-from neurodata.storage import cache_root, search_roots
+from neurodata.storage import Location, cache_root, local_root, search_roots
+from neurodata.storage import locate as find_location
 from neurodata.store import StoreReader
 
 
@@ -29,9 +32,9 @@ class SourceRequest:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A finished store's folder, and whether it was there already."""
+    """A finished store's folder or URL, and whether it was there already."""
 
-    path: Path
+    path: Location
     reused: bool
 
 
@@ -94,6 +97,8 @@ def prepare_recipe(
 ) -> Prepared:
     """Get the files, plan, and build the store; a finished one is reused unless `force`.
 
+    Stores are kept below the cache root, also where that is a URL; downloads and twins are then put into `local_root`.
+
     Raises
     ------
     NeurodataError
@@ -105,25 +110,87 @@ def prepare_recipe(
     # The identity of published files is known without having them.
     if published and not force and (path := _finished(recipe, sources_id(dataset.sources), root)):
         return Prepared(path, reused=True)
-    located = locate(dataset, root, source=request.folder, twin=request.twin, progress=progress)
-    plan = make_plan(recipe, located, progress)
+    plan = _plan(recipe, request, cache, progress)
     if not force and (path := _finished(recipe, plan.head.source_id, root)):
         return Prepared(path, reused=True)
     path = build_store(plan, root / "stores", make_executor, force=force, progress=progress, on_wait=on_wait)
     return Prepared(path, reused=False)
 
 
+def prepare_share(
+    recipe: Recipe,
+    request: SourceRequest,
+    share: Share,
+    cache: str | Path | None = None,
+    *,
+    make_executor: MakeExecutor,
+    progress: Progress = silent,
+    on_wait: Callable[[str], None] | None = None,
+) -> Location:
+    """One job's share of `prepare_recipe`: its shards are written, and `finalise_recipe` finishes the store.
+
+    Returns
+    -------
+    Path or RemotePath
+        The store, which is not finished yet.
+
+    Raises
+    ------
+    NeurodataError
+        As `prepare_recipe`; StoreError when another job follows another plan.
+    """
+    plan = _plan(recipe, request, cache, progress)
+    stores = cache_root(cache) / "stores"
+    return build_share(plan, stores, share, make_executor, progress=progress, on_wait=on_wait)
+
+
+def finalise_recipe(
+    recipe: Recipe,
+    request: SourceRequest,
+    cache: str | Path | None = None,
+    *,
+    progress: Progress = silent,
+    on_wait: Callable[[str], None] | None = None,
+) -> Location:
+    """Finish the store whose shards `prepare_share` wrote; the store.
+
+    Raises
+    ------
+    NeurodataError
+        StoreError when shards are missing (it names them).
+    """
+    plan = _plan(recipe, request, cache, progress)
+    store = cache_root(cache) / "stores" / plan.head.dataset / plan.folder_name
+    finalise_store(store, PlanRecord.of(plan), on_wait)
+    return store
+
+
+def finalise_folder(store: str | Location, *, on_wait: Callable[[str], None] | None = None) -> Location:
+    """Finish a store whose shards `prepare_share` wrote, from the plan that is in it; the store.
+
+    Raises
+    ------
+    StoreNotFoundError
+        When there is neither a finished store nor a plan.
+    StoreError
+        When shards are missing (it names them), or the plan is damaged.
+    """
+    place = find_location(store)
+    if not is_finished(place):
+        finalise_store(place, read_plan(place), on_wait)
+    return place
+
+
 def preview(recipe: Recipe, request: SourceRequest, cache: str | Path | None = None) -> Preview:
     """What `prepare_recipe` would work with; fetches and writes nothing."""
     dataset = recipe.dataset
-    root = cache_root(cache)
     if request.twin is not None:
         files = f"a generated look-alike of {request.twin.size} samples (seed {request.twin.seed})"
     elif request.folder is not None:
         files = str(dataset.find_root(request.folder))
     else:
-        files = availability(dataset, root)
-    return Preview(recipe, recipe.array(), files, tuple(find_stores(recipe, search_roots(root)).stores))
+        files = availability(dataset, local_root(cache))
+    return Preview(recipe, recipe.array(), files, tuple(find_stores(recipe, search_roots(cache)).stores))
 
 
 def n_cores() -> int:
@@ -133,8 +200,13 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _finished(recipe: Recipe, source_id: str, root: Path) -> Path | None:
-    paths = (
-        store.path for store in find_stores(recipe, search_roots(root)).stores if store.head.source_id == source_id
+def _plan(recipe: Recipe, request: SourceRequest, cache: str | Path | None, progress: Progress) -> Plan:
+    root = local_root(cache)
+    return make_plan(
+        recipe, locate(recipe.dataset, root, source=request.folder, twin=request.twin, progress=progress), progress
     )
-    return next((path for path in paths if isinstance(path, Path)), None)
+
+
+def _finished(recipe: Recipe, source_id: str, root: Location) -> Location | None:
+    stores = find_stores(recipe, search_roots(root)).stores
+    return next((store.path for store in stores if store.head.source_id == source_id), None)

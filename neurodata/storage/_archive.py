@@ -21,7 +21,7 @@ from neurodata.errors import ArchiveError, NeurodataError, StorageError
 from neurodata.progress import Progress, silent
 from neurodata.storage._disk import cannot, require_space
 from neurodata.storage._files import is_temporary_of, temporary_beside
-from neurodata.storage._lock import exclusive
+from neurodata.storage._lease import exclusive
 from neurodata.storage._members import Member, archive_kind, tar_members, zip_members
 
 _CHUNK_BYTES = 1 << 20

@@ -12,7 +12,7 @@ from neurodata.progress import Progress, silent
 from neurodata.storage._disk import require_space
 from neurodata.storage._hashes import parse_checksum, verify_checksum
 from neurodata.storage._http import Body, RefusedError, TransientError, get
-from neurodata.storage._lock import exclusive
+from neurodata.storage._lease import exclusive
 from neurodata.storage._part import Part
 
 _LONGEST_PAUSE_S = 60.0

@@ -32,6 +32,11 @@ class RemotePath:
         """The last part of the path."""
         return self.url.rstrip("/").rpartition("/")[2]
 
+    @property
+    def parent(self) -> RemotePath:
+        """The folder that it is in."""
+        return RemotePath(self.url.rstrip("/").rpartition("/")[0])
+
     def __truediv__(self, name: str) -> RemotePath:
         return RemotePath(f"{self.url.rstrip('/')}/{name}")
 

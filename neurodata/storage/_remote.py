@@ -25,6 +25,7 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "
 # Asking again would not help.
 _FINAL = (
     FileNotFoundError,
+    FileExistsError,
     PermissionError,
     IsADirectoryError,
     NotADirectoryError,
@@ -196,6 +197,47 @@ def _fetch_each(parts: Sequence[Part]) -> list[bytes | Exception]:
             return [results[k] for k in range(len(parts))]
         time.sleep(pause_s)
     raise AssertionError("the last attempt leaves nothing missing")
+
+
+def call(path: RemotePath, method: str, *arguments: Any, size_bytes: int = 0, **options: Any) -> Any:
+    """What a method of fsspec's file system for this host gives; asked again while the net fails, never for ever.
+
+    `size_bytes` is what has to travel: an attempt may take a second longer for each MiB.
+
+    Raises
+    ------
+    FileNotFoundError, FileExistsError
+        When that is the answer.
+    StorageError
+        When there is none: names the address, what was wanted and how often it was asked for.
+    MissingExtraError
+        When the library for this kind of address is not installed.
+    """
+    fs = filesystem(path)
+    began = time.monotonic()
+    for attempt in range(1, PATIENCE.attempts + 1):
+        try:
+            return _called(fs, method, arguments, options, PATIENCE.attempt_s + size_bytes / 2**20)
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except Exception as error:
+            waited_s, pause_s = time.monotonic() - began, PATIENCE.pause_s * 2.0 ** (attempt - 1)
+            is_last = attempt == PATIENCE.attempts or waited_s + pause_s >= PATIENCE.total_s
+            if is_last or not _is_transient(error):
+                often = f" ({attempt} attempts in {waited_s:.1f} s)" if attempt > 1 else ""
+                reason = str(error) or type(error).__name__
+                raise StorageError(f"{path}: {method.strip('_')} failed: {reason}{often}") from error
+            time.sleep(pause_s)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _called(fs: Any, method: str, arguments: tuple[Any, ...], options: dict[str, Any], timeout_s: float) -> Any:
+    fs.invalidate_cache()  # others write, too
+    coroutine = getattr(fs, f"_{method}", None) if fs.async_impl else None
+    if coroutine is None:
+        return getattr(fs, method)(*arguments, **options)
+    sync = importlib.import_module("fsspec.asyn").sync
+    return sync(fs.loop, coroutine, *arguments, timeout=timeout_s, **options)
 
 
 class _WholeFileError(Exception):

@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
 
 from neurodata.errors import StorageError
 from neurodata.storage._disk import is_folder
+from neurodata.storage._location import Location, RemotePath, is_url, locate
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def cache_root(explicit: str | Path | None = None) -> Path:
-    """The folder that is written to: explicit, $NEURODATA_CACHE, `cache/` of a source checkout, or the user's cache.
+def cache_root(explicit: str | Path | RemotePath | None = None) -> Location:
+    """The root that is written to: explicit, $NEURODATA_CACHE, `cache/` of a source checkout, or the user's cache.
 
-    It is named, not made: calling this touches nothing.
+    It is a folder, or a URL that fsspec can write to ("s3://lab/neurodata"), where stores are kept; downloads and runs
+    are then in `local_root`. It is named, not made: calling this touches nothing.
 
     Raises
     ------
     StorageError
-        When the root is a URL, or begins with a user (~name) whom this machine does not know.
+        When the root begins with a user (~name) whom this machine does not know, or is the URL of a web server, a
+        chained one, or one of another host's files.
     """
     chosen = explicit or os.environ.get("NEURODATA_CACHE")
-    if chosen:
-        return _local(chosen)
-    return _checkout_cache(_CHECKOUT) or user_cache_path("neurodata") / "data"
+    root = _located(chosen) if chosen else _own_folder()
+    if isinstance(root, RemotePath) and urlsplit(root.url).scheme.lower() in ("http", "https"):
+        raise StorageError(
+            f"{root}: a web server takes no files; give a folder or an address such as s3://lab/neurodata"
+        )
+    return root
 
 
-def search_roots(explicit: str | Path | None = None) -> tuple[Path, ...]:
-    """`cache_root`, then the folders of $NEURODATA_PATH that can be read: all places where files may already be.
+def local_root(explicit: str | Path | RemotePath | None = None) -> Path:
+    """The folder of downloads, twins and runs: `cache_root` where that is a folder, else that of this machine.
 
-    The entries of $NEURODATA_PATH are separated like those of $PATH, and are only read from.
+    The latter is $NEURODATA_CACHE if it is a folder, `cache/` of a source checkout, or the user's cache.
     """
-    shared = [_local(entry) for entry in os.environ.get("NEURODATA_PATH", "").split(os.pathsep) if entry]
+    for root in (cache_root(explicit), cache_root()):
+        if isinstance(root, Path):
+            return root
+    return _own_folder()
+
+
+def search_roots(explicit: str | Path | RemotePath | None = None) -> tuple[Location, ...]:
+    """`cache_root`, then the roots of $NEURODATA_PATH: all places where stores may already be.
+
+    The entries of $NEURODATA_PATH are folders and URLs, separated like those of $PATH, and are only read from; folders
+    that cannot be read are passed over.
+    """
+    shared = [_located(entry) for entry in _entries(os.environ.get("NEURODATA_PATH", ""))]
     return tuple(dict.fromkeys([cache_root(explicit), *filter(_readable, shared)]))
+
+
+def search_folders(explicit: str | Path | RemotePath | None = None) -> tuple[Path, ...]:
+    """`local_root`, then the folders of $NEURODATA_PATH that can be read: where downloads may already be."""
+    folders = [root for root in search_roots(explicit) if isinstance(root, Path)]
+    return tuple(dict.fromkeys([local_root(explicit), *folders]))
 
 
 def index_root() -> Path:
@@ -44,17 +70,32 @@ def index_root() -> Path:
     return user_cache_path("neurodata") / "indexes"
 
 
-def _readable(root: Path) -> bool:
-    return is_folder(root) and os.access(root, os.R_OK | os.X_OK)
+def _readable(root: Location) -> bool:
+    return isinstance(root, RemotePath) or (is_folder(root) and os.access(root, os.R_OK | os.X_OK))
 
 
-def _local(root: str | Path) -> Path:
-    if "://" in str(root):
-        raise StorageError(f"{root}: object stores are not supported as a root yet; give a folder")
+def _entries(path: str) -> list[str]:
+    """What stands between the separators, which are none inside of a URL ("s3://lab/stores", "abfs://host:443/a").
+
+    >>> _entries("/lab:s3://lab/stores::memory://host:80/a:b")
+    ['/lab', 's3://lab/stores', 'memory://host:80/a', 'b']
+    """
+    if os.pathsep != ":":
+        return [entry for entry in path.split(os.pathsep) if entry]
+    return re.findall(r"[A-Za-z][A-Za-z0-9+.-]+://[^:/]*(?::\d+(?=/))?[^:]*|[^:]+", path)
+
+
+def _located(root: str | Path | RemotePath) -> Location:
+    if isinstance(root, RemotePath) or is_url(str(root)):
+        return locate(root)
     try:
         return Path(root).expanduser().absolute()
     except RuntimeError as error:
         raise StorageError(f"{root}: there is no such user on this machine; give a folder") from error
+
+
+def _own_folder() -> Path:
+    return _checkout_cache(_CHECKOUT) or user_cache_path("neurodata") / "data"
 
 
 def _checkout_cache(checkout: Path) -> Path | None:

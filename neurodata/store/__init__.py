@@ -1,10 +1,13 @@
 """The prepared store: samples in sharded Zarr v3 arrays that prove what they hold (format version 3)."""
 
 from neurodata.store._commit import EncodedSample as EncodedSample
+from neurodata.store._commit import commit_shards as commit_shards
 from neurodata.store._commit import committed as committed
 from neurodata.store._commit import committed_counts as committed_counts
+from neurodata.store._commit import read_commit as read_commit
 from neurodata.store._commit import write_shard as write_shard
 from neurodata.store._finalise import finalise as finalise
+from neurodata.store._layout import COMMITS as COMMITS
 from neurodata.store._layout import MANIFEST as MANIFEST
 from neurodata.store._layout import DenseLayout as DenseLayout
 from neurodata.store._layout import EventsLayout as EventsLayout
@@ -15,6 +18,9 @@ from neurodata.store._records import Counts as Counts
 from neurodata.store._records import SampleRow as SampleRow
 from neurodata.store._records import SchemeIndex as SchemeIndex
 from neurodata.store._records import StoreHead as StoreHead
+from neurodata.store._records import check_seal as check_seal
+from neurodata.store._records import parse as parse
+from neurodata.store._records import seal as seal
 from neurodata.store._shard import Verify as Verify
 from neurodata.store._shard import packed_size as packed_size
 from neurodata.store._table import SampleTable as SampleTable

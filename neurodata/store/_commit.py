@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,19 @@ from numpy.typing import NDArray
 from neurodata.errors import StorageError, StoreError
 from neurodata.recipe import STORE_VERSION
 from neurodata.signals import EventArray
-from neurodata.storage import file_digest, write_bytes, writing
-from neurodata.store._layout import MANIFEST, Layout, commit_path
+from neurodata.storage import (
+    Location,
+    RemotePath,
+    delete,
+    each,
+    file_digest,
+    list_below,
+    read_bytes,
+    size_if_there,
+    write_to,
+    writing_to,
+)
+from neurodata.store._layout import COMMITS, MANIFEST, Layout, commit_path
 from neurodata.store._records import Counts, Json, SampleRow, check_seal, parse, seal
 from neurodata.store._shard import ShardWriter
 
@@ -39,7 +51,7 @@ class EncodedSample:
 
 
 def write_shard(
-    folder: Path,
+    folder: Location,
     shard: int,
     layout: Layout,
     samples: Iterable[EncodedSample],
@@ -54,7 +66,7 @@ def write_shard(
     Parameters
     ----------
     folder
-        The store.
+        The store; what goes to a URL is written to a temporary file of this machine, and sent when it is complete.
     shard
         Its number: the shard holds the samples `shard * samples_per_shard` and following.
     layout
@@ -72,12 +84,12 @@ def write_shard(
         When a file cannot be written (full disk, no permission).
     """
     where = folder / commit_path(shard)
-    remove_file(folder / MANIFEST)
-    remove_file(where)
+    delete(folder / MANIFEST)
+    delete(where)
     rows: list[Json] = []
     with ExitStack() as files:
         writers = {
-            path: ShardWriter(files.enter_context(writing(folder / path)), column, layout)
+            path: ShardWriter(files.enter_context(writing_to(folder / path)), column, layout)
             for path, column in zip(layout.shard_paths(shard), layout.all_columns, strict=True)
         }
         for sample in samples:
@@ -99,11 +111,20 @@ def write_shard(
         "samples": rows,
         "counts": total.to_json(),
     }
-    write_bytes(where, seal(record, SEAL))
+    write_to(where, seal(record, SEAL))
 
 
-def committed(folder: Path, shard: int, layout: Layout, rows: Sequence[SampleRow]) -> bool:
-    """Whether a shard of exactly these samples in this layout is finished and undamaged (its files are read whole)."""
+def committed(folder: Location, shard: int, layout: Layout, rows: Sequence[SampleRow]) -> bool:
+    """Whether a shard of exactly these samples in this layout is finished and undamaged.
+
+    Files on a disk are read whole. Those behind a URL, which appear whole or not at all, must measure what the commit
+    record says.
+
+    Raises
+    ------
+    StorageError
+        When what is behind a URL cannot be reached.
+    """
     try:
         record = read_commit(folder, shard)
         return (
@@ -112,19 +133,41 @@ def committed(folder: Path, shard: int, layout: Layout, rows: Sequence[SampleRow
             and list(record["files"]) == sorted(layout.shard_paths(shard))
             and all(_is_whole(folder / path, file) for path, file in record["files"].items())
         )
-    except (StoreError, OSError):
+    except StoreError:
         return False
+    except OSError:
+        if isinstance(folder, Path):
+            return False
+        raise
 
 
-def read_commit(folder: Path, shard: int) -> Json:
+def commit_shards(folder: Location) -> set[int]:
+    """Numbers of the shards that have a commit record, whatever it says: from the names of files alone."""
+    names = (name.removesuffix(".json") for name in list_below(folder / COMMITS) if name.endswith(".json"))
+    return {int(name) for name in names if name.isdecimal()}
+
+
+def read_commit(folder: Location, shard: int) -> Json:
     """A shard's commit record; StoreError when it is missing, damaged or of another format version."""
+    return parse_commit(folder, shard, commit_bytes(folder, shard))
+
+
+def commit_bytes(folder: Location, shard: int) -> bytes:
+    """A shard's commit record as it is; StoreError when it is missing."""
     path = folder / commit_path(shard)
     try:
-        raw = path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         raise StoreError(f"{path}: missing, so shard {shard} is not finished; run `neurodata prepare` again") from None
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def parse_commit(folder: Location, shard: int, raw: bytes) -> Json:
+    """What a commit record says; StoreError when it is damaged or of another format version."""
+    path = folder / commit_path(shard)
     record = parse(raw, path)
     check_seal(record, SEAL, path)
     found = record.get("version"), record.get("shard")
@@ -136,20 +179,13 @@ def read_commit(folder: Path, shard: int) -> Json:
     return record
 
 
-def committed_counts(folder: Path, n_shards: int) -> Counts:
+def committed_counts(folder: Location, n_shards: int) -> Counts:
     """What the commit records of all shards count together; StoreError where one is missing or damaged."""
-    return sum((Counts(**read_commit(folder, shard)["counts"]) for shard in range(n_shards)), Counts())
+    records = each(folder, partial(read_commit, folder), range(n_shards))
+    return sum((Counts(**record["counts"]) for record in records), Counts())
 
 
-def remove_file(path: Path) -> None:
-    """Delete a file if it is there; StorageError when it cannot be deleted."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be deleted ({error.strerror}); is the store read-only?") from error
-
-
-def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter], where: Path) -> Json:
+def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter], where: Location) -> Json:
     """Write one sample; its entry in the record."""
     key = sample.row.key
     if not (0 <= sample.n_events < 2**63 and 0 <= sample.duration_us < 2**63):
@@ -179,8 +215,10 @@ def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter
     } | ({"targets": ragged} if ragged else {})
 
 
-def _is_whole(path: Path, file: Json) -> bool:
-    return (path.stat().st_size, file_digest(path)) == (file["size_bytes"], file["sha256"])
+def _is_whole(place: Location, file: Json) -> bool:
+    if size_if_there(place) != file["size_bytes"]:
+        return False
+    return isinstance(place, RemotePath) or file_digest(place) == file["sha256"]
 
 
 def _row(sample: Json) -> SampleRow:

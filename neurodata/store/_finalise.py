@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -13,23 +14,24 @@ from numpy.typing import NDArray
 from neurodata.datasets import PARTITIONS
 from neurodata.errors import StoreError
 from neurodata.recipe import STORE_VERSION
-from neurodata.storage import remove_leftovers, write_bytes
-from neurodata.store._commit import read_commit, remove_file
-from neurodata.store._layout import (
-    COMMITS,
-    MANIFEST,
-    ZARR,
-    Layout,
-    check_scheme_name,
-    commit_path,
-    files_below,
+from neurodata.storage import (
+    Location,
+    delete,
+    each,
+    list_below,
+    read_if_there,
+    remove_leftovers,
+    size_if_there,
+    write_to,
 )
+from neurodata.store._commit import commit_bytes, parse_commit
+from neurodata.store._layout import COMMITS, MANIFEST, ZARR, Layout, check_scheme_name, commit_path
 from neurodata.store._manifest import manifest_bytes
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
 from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, Span, text_to_bytes
 
 
-def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str, SchemeIndex]) -> None:
+def finalise(folder: Location, head: StoreHead, n_shards: int, schemes: Mapping[str, SchemeIndex]) -> None:
     """Finish a store whose shards are all committed.
 
     May be killed at any moment and run again: the store has no manifest until all else is in place, and the
@@ -39,7 +41,7 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
     Parameters
     ----------
     folder
-        The store.
+        The store: a folder, or a URL that can be written to.
     head
         What the store is; its layout is the one that the shards were written with.
     n_shards
@@ -58,7 +60,12 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
     # zarr-python takes long to import, and reading does without it.
     from neurodata.store._zarr import zarr_files
 
-    commits = [_checked_commit(folder, shard, n_shards, head.layout) for shard in range(n_shards)]
+    read = each(folder, partial(_read_commit, folder), range(n_shards))
+    commits = [commit for commit, _ in read]
+    for shard, commit in enumerate(commits):
+        _check_commit(folder, shard, n_shards, commit, head.layout)
+    files = {name: entry for commit in commits for name, entry in commit["files"].items()}
+    each(folder, lambda file: _check_size(folder / file[0], file[1]), files.items())
     table = _sample_table(commits, head, folder)
     for name, scheme in schemes.items():
         _check_scheme(name, scheme, table)
@@ -67,7 +74,8 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
     total = sum((Counts(**commit["counts"]) for commit in commits), Counts())
     total.check(folder)
     small = zarr_files(head, table, schemes, n_shards)
-    files = _small_entries(small) | _shard_entries(folder, commits)
+    files |= {commit_path(shard): entry for shard, (_, entry) in enumerate(read)}
+    files |= {path: _entry(content) for path, content in small.items()}
     manifest = manifest_bytes(
         {
             "version": STORE_VERSION,
@@ -82,8 +90,13 @@ def finalise(folder: Path, head: StoreHead, n_shards: int, schemes: Mapping[str,
     _replace(folder, small, files.keys(), manifest)
 
 
-def _checked_commit(folder: Path, shard: int, n_shards: int, layout: Layout) -> Json:
-    commit = read_commit(folder, shard)
+def _read_commit(folder: Location, shard: int) -> tuple[Json, Json]:
+    """A commit record, and the entry of its file in the manifest."""
+    raw = commit_bytes(folder, shard)
+    return parse_commit(folder, shard, raw), _entry(raw)
+
+
+def _check_commit(folder: Location, shard: int, n_shards: int, commit: Json, layout: Layout) -> None:
     path = folder / commit_path(shard)
     if commit["layout"] != layout.to_json():
         raise StoreError(
@@ -92,20 +105,19 @@ def _checked_commit(folder: Path, shard: int, n_shards: int, layout: Layout) -> 
     n_samples = len(commit["samples"])
     if shard < n_shards - 1 and n_samples != layout.samples_per_shard:
         raise StoreError(f"{path}: {n_samples} samples; every shard but the last has {layout.samples_per_shard}")
-    for name, entry in commit["files"].items():
-        try:
-            size_bytes = (folder / name).stat().st_size
-        except OSError as error:
-            raise StoreError(f"{folder / name}: {error.strerror}; run `neurodata prepare` again") from error
-        if size_bytes != entry["size_bytes"]:
-            raise StoreError(
-                f"{folder / name}: {size_bytes} bytes; its commit record says {entry['size_bytes']}; "
-                "run `neurodata prepare` again"
-            )
-    return commit
 
 
-def _sample_table(commits: list[Json], head: StoreHead, folder: Path) -> SampleTable:
+def _check_size(place: Location, entry: Json) -> None:
+    size_bytes = size_if_there(place)
+    if size_bytes is None:
+        raise StoreError(f"{place}: missing, though its shard is committed; run `neurodata prepare` again")
+    if size_bytes != entry["size_bytes"]:
+        raise StoreError(
+            f"{place}: {size_bytes} bytes; its commit record says {entry['size_bytes']}; run `neurodata prepare` again"
+        )
+
+
+def _sample_table(commits: list[Json], head: StoreHead, folder: Location) -> SampleTable:
     samples = [sample for commit in commits for sample in commit["samples"]]
     if not samples:
         raise StoreError(f"{folder}: no samples; a store has at least one")
@@ -161,31 +173,18 @@ def _scheme_entry(scheme: SchemeIndex) -> Json:
     }
 
 
-def _small_entries(small: Mapping[str, bytes]) -> dict[str, Json]:
-    return {path: _entry(content) for path, content in small.items()}
-
-
-def _shard_entries(folder: Path, commits: list[Json]) -> dict[str, Json]:
-    entries: dict[str, Json] = {}
-    for shard, commit in enumerate(commits):
-        entries |= commit["files"]
-        entries[commit_path(shard)] = _entry((folder / commit_path(shard)).read_bytes())
-    return entries
-
-
 def _entry(content: bytes) -> Json:
     return {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _replace(folder: Path, small: Mapping[str, bytes], kept: Collection[str], manifest: bytes) -> None:
+def _replace(folder: Location, small: Mapping[str, bytes], kept: Collection[str], manifest: bytes) -> None:
     """Bring the folder to exactly the files of the manifest; the manifest goes first and comes back last."""
     path = folder / MANIFEST
-    if not path.is_file() or path.read_bytes() != manifest:
-        remove_file(path)
-    for file in files_below(folder, ZARR, COMMITS):
-        if file not in kept:
-            remove_file(folder / file)
-    remove_leftovers(folder)
-    for file, content in small.items():
-        write_bytes(folder / file, content)
-    write_bytes(path, manifest)
+    if read_if_there(path) != manifest:
+        delete(path)
+    found = [f"{part}/{file}" for part in (ZARR, COMMITS) for file in list_below(folder / part)]
+    each(folder, lambda file: delete(folder / file), [file for file in found if file not in kept])
+    if isinstance(folder, Path):
+        remove_leftovers(folder)
+    each(folder, lambda file: write_to(folder / file[0], file[1]), small.items())
+    write_to(path, manifest)

@@ -199,7 +199,6 @@ def twin(tmp_path: Path) -> Path:
 
 def test_an_unpacked_twin_is_used_where_nothing_can_be_locked(twin: Path, tmp_path: Path) -> None:
     lock = twin.with_name(f".{twin.name}.lock")
-    lock.unlink()
     lock.mkdir()
     assert locate(N_MNIST, tmp_path, twin=Twin(20)).root.parent == twin
 

@@ -93,7 +93,7 @@ def test_everything_is_unpacked_and_nothing_else_stays(tmp_path: Path, name: str
     archive = write(tmp_path, GOOD[name], name)
     unpack(archive, tmp_path / "new" / "out")
     assert contents(tmp_path / "new" / "out") == FILES
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"out", ".out.unpack.lock"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"out"}
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from neurodata.errors import StorageError
-from neurodata.storage import _roots, cache_root, index_root, search_roots
+from neurodata.storage import RemotePath, _roots, cache_root, index_root, local_root, search_folders, search_roots
 
 
 @pytest.fixture(autouse=True)
@@ -75,9 +76,36 @@ def test_empty_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.Mon
     assert search_roots(empty) == (tmp_path / "user" / "neurodata" / "data",)
 
 
-def test_url_is_refused_before_a_folder_of_that_name_is_made() -> None:
-    with pytest.raises(StorageError, match="s3://lab/neurodata: object stores are not supported"):
-        cache_root("s3://lab/neurodata")
+def test_the_root_of_stores_may_be_a_url_and_that_of_downloads_is_then_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = RemotePath("s3://lab/neurodata")
+    assert cache_root("s3://lab/neurodata") == cache_root(lab) == lab
+    assert local_root("s3://lab/neurodata") == tmp_path / "user" / "neurodata" / "data"
+    monkeypatch.setenv("NEURODATA_CACHE", str(tmp_path / "scratch"))
+    assert local_root("s3://lab/neurodata") == tmp_path / "scratch"
+    assert search_folders("s3://lab/neurodata") == (tmp_path / "scratch",)
+    monkeypatch.setenv("NEURODATA_CACHE", "s3://lab/neurodata")
+    assert cache_root() == lab
+    assert local_root() == tmp_path / "user" / "neurodata" / "data"
+    assert cache_root(f"file://{tmp_path}/x") == local_root(f"file://{tmp_path}/x") == tmp_path / "x"
+
+
+@pytest.mark.parametrize("url", ["https://lab.org/stores", "s3://lab/a::file:///b", "file://host/a"])
+def test_roots_that_cannot_be_written_to_are_refused(url: str) -> None:
+    with pytest.raises(StorageError, match=re.escape(url)):
+        cache_root(url)
+
+
+@pytest.mark.skipif(os.pathsep != ":", reason="on Windows the separator is in no URL")
+def test_shared_roots_may_be_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = RemotePath("s3://lab/neurodata")
+    for path in (f"s3://lab/neurodata:{tmp_path}", f"s3://lab/neurodata::{tmp_path}:"):
+        monkeypatch.setenv("NEURODATA_PATH", path)
+        assert search_roots("s3://own") == (RemotePath("s3://own"), lab, tmp_path)
+        assert search_folders(tmp_path / "own") == (tmp_path / "own", tmp_path)
+    monkeypatch.setenv("NEURODATA_PATH", f"{tmp_path}:memory://host:80/a:{tmp_path}/a")
+    assert search_roots(lab) == (lab, tmp_path, RemotePath("memory://host:80/a"))
 
 
 def test_shared_roots_follow_the_own_one_where_they_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

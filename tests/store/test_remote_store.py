@@ -19,7 +19,7 @@ from neurodata.errors import StorageError, StorageWarning, StoreError, StoreNotF
 from neurodata.storage import RemotePath, remote_sizes
 from neurodata.storage import _remote as remote
 from neurodata.store import StoreReader, verify
-from tests.storage.remotes import FILES, register, s3_server
+from tests.storage.remotes import FILES, register, s3_bucket, s3_server
 from tests.store.stores import build, contents, frames_of, layout_of
 
 N = 8
@@ -216,22 +216,12 @@ def test_forked_processes_go_on_reading(whole: Path, flaky: str, stage: Path) ->
 def s3(whole: Path) -> Iterator[str]:
     """The store on an S3 of this machine."""
     pytest.importorskip("moto")
-    s3fs = pytest.importorskip("s3fs")
-    with pytest.MonkeyPatch.context() as patch, s3_server() as address:
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "http_proxy", "HTTP_PROXY"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setitem(fsspec.config.conf, "s3", {"endpoint_url": address})
-        files = s3fs.S3FileSystem(skip_instance_cache=True)
-        bucket = f"lab-{os.urandom(4).hex()}"
-        files.mkdir(bucket)
+    pytest.importorskip("s3fs")
+    with pytest.MonkeyPatch.context() as patch, s3_server() as address, s3_bucket(patch, address) as bucket:
+        files = fsspec.filesystem("s3")
         for name, data in contents(whole).items():
             files.pipe_file(f"{bucket}/store/{name}", data)
-        remote._filesystem.cache_clear()
-        yield f"s3://{bucket}/store"
-        remote._filesystem.cache_clear()
+        yield f"{bucket}/store"
 
 
 @pytest.mark.filterwarnings("ignore")
