@@ -14,6 +14,7 @@ from .fetch import fetch
 from .formats import formats
 from .info import info
 from .prepare import prepare
+from .repair import repair
 from .train import train
 from .verify import verify
 from .view import view
@@ -45,5 +46,5 @@ def _root(
     pass
 
 
-for command in (datasets, formats, info, fetch, prepare, verify, view, train, bench, convert, cache):
+for command in (datasets, formats, info, fetch, prepare, verify, repair, view, train, bench, convert, cache):
     app.command(no_args_is_help=command not in (datasets, formats, cache))(command)

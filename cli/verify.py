@@ -19,6 +19,9 @@ def verify(
 ) -> None:
     """Check a store against its manifest; exit code 1 when anything is wrong.
 
+    Files and their sizes, files that do not belong there, the sample table, indexes, and that all events are accounted
+    for; with --deep every checksum and every sample, and that the commit records add up to the manifest.
+
     Examples:
 
     neurodata verify cache/stores/dvs-gesture/dvs-gesture-0123456789ab --deep
@@ -39,6 +42,6 @@ def verify(
         for problem in found.problems:
             print(problem)
     if not found.ok:
-        note(f"{place}: {len(found.problems)} problems; prepare it again with --force")
+        note(f"{place}: {len(found.problems)} problems; `neurodata repair {place}` makes what is damaged again")
         raise typer.Exit(1)
     note(f"{place}: {found.n_files} files, {found.n_samples:,} samples, {'every byte' if deep else 'sizes'} right")

@@ -312,6 +312,35 @@ def load_recipe(
     return _parse(where, table, entry)
 
 
+def stored_recipe(name: str, dataset: Dataset, canonical: Mapping[str, Any]) -> Recipe:
+    """The recipe whose `canonical` form a store holds, as far as the stored bytes depend on it.
+
+    In a layout of events its step at load is one of no consequence; augmentations are gone. Whether this release makes
+    the same bytes of it is told by its `recipe_id`.
+
+    Raises
+    ------
+    RecipeError
+        When it names a step, parameter or value that this release does not have.
+    """
+    where = f"the recipe of {name}"
+    try:
+        steps = [{"name": step["name"], **step["parameters"]} for step in canonical["steps"]]
+        values = {
+            key: canonical[key] for key in ("layout", "compression", "samples_per_shard", "seed") if key in canonical
+        }
+    except (KeyError, TypeError) as error:
+        raise RecipeError(f"{where}: not the recipe of a store: {error!r}") from None
+    is_events = values.get("layout") == "events"
+    return Recipe(
+        name=name,
+        dataset=dataset,
+        steps=tuple((step["name"], _construct(where, step, _step_class(where, step["name"]))) for step in steps),
+        view=(_view_step(where, {"name": "event_frame", "T": 1}),) if is_events else (),
+        **values,
+    )
+
+
 def recipe_names() -> list[str]:
     """Names of the recipes that come with neurodata."""
     files = resources.files("neurodata.recipes").iterdir()

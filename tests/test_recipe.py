@@ -14,7 +14,7 @@ from neurodata.augmentations.mixup import Mixup
 from neurodata.datasets._folder import RECIPES as FOLDER_RECIPES
 from neurodata.encodings.event_frame import EventFrame
 from neurodata.errors import RecipeError, UnknownNameError
-from neurodata.recipe import Recipe, load_recipe, recipe_names
+from neurodata.recipe import Recipe, load_recipe, recipe_names, stored_recipe
 from tests.step_examples import names_for_events
 
 
@@ -259,3 +259,38 @@ def test_every_encoding_is_stated_in_a_recipe_and_its_identity_states_it_again(
     assert recipe.steps == ((name, registry.encodings[name](**parameters)),)
     again = recipe_of(recipe.canonical()["steps"][0]["parameters"])
     assert (again.steps, again.recipe_id) == (recipe.steps, recipe.recipe_id)
+
+
+@pytest.mark.parametrize("layout", ["dense", "events", None])
+def test_the_recipe_that_a_store_holds_is_the_same_recipe_again(tmp_path: Path, layout: str | None) -> None:
+    text = (
+        'seed = 3\nsamples_per_shard = 5\n[[steps]]\nname = "crop"\nwidth = 64\nheight = 48\n'
+        '[[steps]]\nname = "drop_events"\nratio = [0.1, 0.25]\nfrozen = true\n[[steps]]\nname = "voxel_grid"\nT = 5\n'
+    )
+    recipe = load_recipe("dvs-gesture", write_recipe(tmp_path, text), layout=layout)
+    again = stored_recipe("mine", recipe.dataset, json.loads(json.dumps(recipe.canonical())))
+    assert (again.steps, again.recipe_id, again.name) == (recipe.steps, recipe.recipe_id, recipe.name)
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name in registry.datasets.names()])
+def test_every_recipe_is_found_again_in_its_canonical_form(name: str) -> None:
+    if not steps_are_here(name):
+        pytest.skip(f"{name} has steps of another branch")
+    recipe = load_recipe(name)
+    again = stored_recipe(name, recipe.dataset, json.loads(json.dumps(recipe.canonical())))
+    assert (again.steps, again.recipe_id) == (recipe.steps, recipe.recipe_id)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": [{"name": "no_such_step", "parameters": {}}]}, "no step 'no_such_step'"),
+        ({"steps": [{"name": "event_frame", "parameters": {"bins": 3}}]}, "bins: unknown key"),
+        ({"steps": [{"name": "event_frame"}]}, "not the recipe of a store"),
+        ({"steps": 3}, "not the recipe of a store"),
+    ],
+)
+def test_a_stored_recipe_of_steps_that_are_not_here_is_an_error(change: dict[str, Any], words: str) -> None:
+    recipe = load_recipe("dvs-gesture")
+    with pytest.raises(RecipeError, match=words):
+        stored_recipe("mine", recipe.dataset, recipe.canonical() | change)

@@ -1,6 +1,9 @@
 """Preparation: plan (samples -> shards), execute (one shard = one task = one commit), finalise (manifest last)."""
 
 from neurodata.pipeline._build import build_store as build_store
+from neurodata.pipeline._compare import Difference as Difference
+from neurodata.pipeline._compare import differences as differences
+from neurodata.pipeline._compare import store_differences as store_differences
 from neurodata.pipeline._execute import borrowed as borrowed
 from neurodata.pipeline._execute import process_pool as process_pool
 from neurodata.pipeline._execute import thread_pool as thread_pool
@@ -14,6 +17,9 @@ from neurodata.pipeline._plan import ShardTask as ShardTask
 from neurodata.pipeline._plan import make_plan as make_plan
 from neurodata.pipeline._recommend import LayoutSizes as LayoutSizes
 from neurodata.pipeline._recommend import measure_layouts as measure_layouts
+from neurodata.pipeline._repair import Repaired as Repaired
+from neurodata.pipeline._repair import SourceOfStore as SourceOfStore
+from neurodata.pipeline._repair import repair_store as repair_store
 from neurodata.pipeline._request import Prepared as Prepared
 from neurodata.pipeline._request import Preview as Preview
 from neurodata.pipeline._request import SourceRequest as SourceRequest
