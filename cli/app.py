@@ -18,6 +18,7 @@ from .repair import repair
 from .train import train
 from .verify import verify
 from .view import view
+from .why import why
 
 app = typer.Typer(
     name="neurodata",
@@ -46,5 +47,5 @@ def _root(
     pass
 
 
-for command in (datasets, formats, info, fetch, prepare, verify, repair, view, train, bench, convert, cache):
+for command in (datasets, formats, info, fetch, prepare, verify, repair, why, view, train, bench, convert, cache):
     app.command(no_args_is_help=command not in (datasets, formats, cache))(command)

@@ -291,11 +291,7 @@ def load_recipe(
         When the file is missing or damaged, or names what does not exist; says what there is.
     """
     entry = find_dataset(dataset) if isinstance(dataset, str) else dataset
-    where, text = _read(recipe or entry.recipe)
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where}: {error}") from None
+    where, table = _read(recipe or entry.recipe)
     if layout is not None:
         table["layout"] = layout
     steps = table.get("steps")
@@ -347,8 +343,28 @@ def recipe_names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def _read(recipe: str | Path) -> tuple[str, str]:
-    """(where it is, for messages; its text) of a recipe file."""
+def recipe_dataset(recipe: str | Path) -> str:
+    """The dataset that a recipe, by name or path, says it is for; the one of its own name where it says nothing.
+
+    Raises
+    ------
+    RecipeError
+        When the file is missing or damaged.
+    """
+    where, table = _read(recipe)
+    return str(table.get("dataset", Path(where).stem))
+
+
+def _read(recipe: str | Path) -> tuple[str, dict[str, Any]]:
+    """(where it is, for messages; what it says) of a recipe file."""
+    where, text = _read_text(recipe)
+    try:
+        return where, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+
+
+def _read_text(recipe: str | Path) -> tuple[str, str]:
     if str(recipe) in recipe_names():
         return f"recipes/{recipe}.toml", resources.files("neurodata.recipes").joinpath(f"{recipe}.toml").read_text(
             "utf-8"

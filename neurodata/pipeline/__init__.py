@@ -4,6 +4,7 @@ from neurodata.pipeline._build import build_store as build_store
 from neurodata.pipeline._compare import Difference as Difference
 from neurodata.pipeline._compare import differences as differences
 from neurodata.pipeline._compare import store_differences as store_differences
+from neurodata.pipeline._compare import view_differences as view_differences
 from neurodata.pipeline._execute import borrowed as borrowed
 from neurodata.pipeline._execute import process_pool as process_pool
 from neurodata.pipeline._execute import thread_pool as thread_pool

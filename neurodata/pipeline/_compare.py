@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
+from neurodata.recipe import Recipe
 from neurodata.storage import canonical_json
 from neurodata.store import StoreReader
 
@@ -64,6 +65,12 @@ def store_differences(one: StoreReader, other: StoreReader) -> list[Difference]:
     if not found:
         found += _entries("sha256 of ", *(_hashes(store) for store in (one, other)))
     return found
+
+
+def view_differences(one: Recipe, other: Recipe) -> list[Difference]:
+    """What differs between the steps at load of two recipes: the same store serves both."""
+    found = differences({"steps": one.canonical_view()}, {"steps": other.canonical_view()})
+    return [replace(entry, place=f"at load: {entry.place}") for entry in found]
 
 
 def _entries(place: str, one: Json, other: Json) -> Iterator[Difference]:
