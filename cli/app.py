@@ -47,5 +47,6 @@ def _root(
     pass
 
 
-for command in (datasets, formats, info, fetch, prepare, verify, repair, why, view, train, bench, convert, cache):
-    app.command(no_args_is_help=command not in (datasets, formats, cache))(command)
+for command in (datasets, formats, info, fetch, prepare, verify, repair, why, view, train, bench, convert):
+    app.command(no_args_is_help=command not in (datasets, formats))(command)
+app.add_typer(cache, name="cache")

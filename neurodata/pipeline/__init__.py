@@ -12,7 +12,10 @@ from neurodata.pipeline._find import FoundStores as FoundStores
 from neurodata.pipeline._find import choose_store as choose_store
 from neurodata.pipeline._find import find_stores as find_stores
 from neurodata.pipeline._inventory import CacheEntry as CacheEntry
+from neurodata.pipeline._inventory import find_entry as find_entry
 from neurodata.pipeline._inventory import list_cache as list_cache
+from neurodata.pipeline._inventory import unused_since as unused_since
+from neurodata.pipeline._last_use import note_use as note_use
 from neurodata.pipeline._plan import Plan as Plan
 from neurodata.pipeline._plan import ShardTask as ShardTask
 from neurodata.pipeline._plan import make_plan as make_plan
@@ -28,3 +31,6 @@ from neurodata.pipeline._request import n_cores as n_cores
 from neurodata.pipeline._request import prepare_recipe as prepare_recipe
 from neurodata.pipeline._request import preview as preview
 from neurodata.pipeline._request import source_request as source_request
+from neurodata.pipeline._tend import check_removable as check_removable
+from neurodata.pipeline._tend import move_store as move_store
+from neurodata.pipeline._tend import remove_entry as remove_entry

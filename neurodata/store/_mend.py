@@ -49,6 +49,11 @@ def _head_of_data(folder: Path, damage: StoreError) -> StoreHead:
     raise StoreError(f"{damage} (and {HEAD} does not tell what the store is)") from damage
 
 
+def is_store_folder(folder: Path) -> bool:
+    """Whether a folder looks like a store, finished or not."""
+    return is_file(folder / MANIFEST) or any(is_folder(folder / part) for part in (COMMITS, ZARR))
+
+
 def shard_files(layout: Layout, shard: int) -> list[str]:
     """Paths inside the store of all files of a shard, its commit record last."""
     return [*layout.shard_paths(shard), commit_path(shard)]
