@@ -21,7 +21,7 @@ from .options import (
 
 
 def repair(
-    store: Annotated[Path, typer.Argument(help="A store's folder.")],
+    store: Annotated[str, typer.Argument(metavar="FOLDER", help="A store's folder.")],
     source: SourceOption = None,
     labels: LabelsOption = None,
     format: FormatOption = None,
@@ -45,12 +45,18 @@ def repair(
 
     neurodata repair cache/stores/folder-recordings/folder-0123456789ab-4567cdef --source recordings --labels labels.csv
     """
+    from neurodata.errors import StorageError
     from neurodata.pipeline import SourceOfStore, n_cores, process_pool, repair_store
+    from neurodata.storage import locate
+
+    folder = locate(store)
+    if not isinstance(folder, Path):
+        raise StorageError(f"{folder}: is a URL; a store is repaired in a folder: repair a copy, and put it back")
 
     made_of = SourceOfStore(source, labels, format, parse_sensor(sensor), twin_size, twin_seed)
     with progress_bars() as progress:
         repaired = repair_store(
-            store,
+            folder,
             made_of,
             cache,
             make_executor=lambda n_tasks: process_pool(min(workers or n_cores(), n_tasks)),

@@ -93,6 +93,7 @@ def repair_store(
         When the source is not there or cannot be read, or files cannot be written.
     """
     path = path.absolute()
+    read_head(path)  # nothing is made, not even a lease, where there is no store
     with exclusive(path.with_name(f".{path.name}.lock"), f"repairing {path.name}", on_wait):
         head, manifest = read_head(path)
         if manifest is not None:

@@ -151,12 +151,14 @@ def _require_same(folder: Path, made: Json) -> None:
 
 
 def _is_whole(path: Path, stated: Mapping[str, Any]) -> bool:
-    return (
-        is_file(path)
-        and not path.is_symlink()
-        and path.stat().st_size == stated["size_bytes"]
-        and file_digest(path) == stated["sha256"]
-    )
+    try:
+        return (
+            not path.is_symlink()
+            and path.stat().st_size == stated["size_bytes"]
+            and file_digest(path) == stated["sha256"]
+        )
+    except OSError:  # such as one that the disk cannot read
+        return False
 
 
 def _move(file: Path, place: Path) -> None:

@@ -81,6 +81,31 @@ def test_damage_of_every_kind_is_undone_and_only_damaged_shards_are_encoded(
     assert [path.name for path in store.parent.iterdir()] == [store.name]
 
 
+def test_a_store_of_which_nothing_is_whole_but_the_manifest_comes_back(store: Path, source: Path) -> None:
+    whole = tree(store)
+    for k, name in enumerate(sorted(whole.keys() - {"manifest.json"})):
+        path, content = store / name, whole[name]
+        path.unlink()
+        if k % 4:
+            damaged = (content[: len(content) // 2], content + b"more", bytes([content[0] ^ 9]) + content[1:])
+            path.write_bytes(damaged[k % 4 - 1])
+    assert repair(store, folder=source).n_shards == 33
+    assert tree(store) == whole
+
+
+def test_a_file_that_is_a_link_is_damage_and_what_it_leads_to_is_left(
+    store: Path, source: Path, shard_of: dict[int, Path], tmp_path: Path
+) -> None:
+    whole = tree(store)
+    shard_of[3].replace(tmp_path / "elsewhere")
+    shard_of[3].symlink_to(tmp_path / "elsewhere")
+    flip(tmp_path / "elsewhere")
+    assert repair(store, folder=source).n_shards == 1
+    assert tree(store) == whole
+    assert not shard_of[3].is_symlink()
+    assert (tmp_path / "elsewhere").is_file()
+
+
 @pytest.mark.parametrize("damage", ["gone", "cut", "spaces"])
 def test_a_damaged_manifest_comes_back_as_it_was(
     store: Path, source: Path, shard_of: dict[int, Path], damage: str
@@ -182,7 +207,8 @@ def test_a_killed_repair_goes_on_with_what_it_had_finished(
 
 def test_no_store_and_an_unfinished_one_are_errors(tmp_path: Path, store: Path) -> None:
     with pytest.raises(StoreNotFoundError, match="no such store"):
-        repair(tmp_path / "none")
+        repair(tmp_path / "no" / "none")
+    assert not (tmp_path / "no").exists()
     (store / "manifest.json").unlink()
     (store / "data.zarr/zarr.json").unlink()
     with pytest.raises(StoreError, match="not finished"):
