@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +253,31 @@ def test_recordings_of_ones_own_are_repaired_from_their_folder(tmp_path: Path, s
     assert tree(store) == whole
     assert verify(store, deep=True).ok
     assert np.all([frames.shape[0] == 3 for frames, _ in neurodata.open_store(store)["train"]])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("seed", range(3))
+def test_a_repair_killed_at_any_moment_is_finished_by_the_next(
+    store: Path, source: Path, shard_of: dict[int, Path], seed: int
+) -> None:
+    whole = tree(store)
+    for path in shard_of.values():
+        flip(path)
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from neurodata.pipeline import SourceOfStore, repair_store, thread_pool\n"
+        "repair_store(Path(sys.argv[1]), SourceOfStore(Path(sys.argv[2])), make_executor=lambda n: thread_pool(1))\n"
+    )
+    running = subprocess.Popen([sys.executable, "-c", script, store, source])
+    try:
+        fresh = store.with_name(f".{store.name}.repair")
+        while not list(fresh.glob("commits/*.json")) and running.poll() is None:
+            time.sleep(0.001)
+        time.sleep(random.Random(seed).uniform(0, 0.3))
+    finally:
+        running.kill()
+        running.wait()
+    assert verify(store).ok, "what is served is damaged in no other way than before"
+    repair(store, folder=source)
+    assert tree(store) == whole
+    assert [path.name for path in store.parent.iterdir()] == [store.name]
