@@ -140,9 +140,14 @@ def mv(
 
 
 def _root(cache: Path | None) -> Path:
-    from neurodata.storage import cache_root
+    """The root, which has to be a folder: what is behind a URL is left to the tools of that storage."""
+    from neurodata.errors import StorageError
+    from neurodata.storage import cache_root, locate
 
-    return cache_root(cache)
+    root = locate(cache_root(cache))
+    if not isinstance(root, Path):
+        raise StorageError(f"{root}: behind a URL; delete or move what is there with the tools of that storage")
+    return root
 
 
 def _delete(chosen: list[CacheEntry], root: Path, yes: bool) -> None:
@@ -172,8 +177,9 @@ def _show(entries: list[CacheEntry]) -> None:
 
 def _line(entry: CacheEntry) -> str:
     """Names are whole, however long: they are what rm and mv take."""
-    used = time.strftime("%Y-%m-%d", time.localtime(entry.last_used_s))
-    return f"{entry.kind:9}  {human_bytes(entry.size_bytes):>8}  used {used}  {entry.state:10}  {entry.name}"
+    known = entry.last_used_s is not None
+    used = f"used {time.strftime('%Y-%m-%d', time.localtime(entry.last_used_s))}" if known else ""
+    return f"{entry.kind:9}  {human_bytes(entry.size_bytes):>8}  {used:15}  {entry.state:10}  {entry.name}"
 
 
 def _sum(entries: list[CacheEntry]) -> str:
@@ -182,7 +188,7 @@ def _sum(entries: list[CacheEntry]) -> str:
 
 def _facts(entry: CacheEntry) -> dict[str, object]:
     facts = {"kind": entry.kind, "name": entry.name, "path": str(entry.path), "size_bytes": entry.size_bytes}
-    return facts | {"state": entry.state, "last_used_s": round(entry.last_used_s)}
+    return facts | {"state": entry.state, "last_used_s": entry.last_used_s and round(entry.last_used_s)}
 
 
 def _age_s(text: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from neurodata.errors import UnknownNameError
 from neurodata.pipeline._last_use import last_use_s
-from neurodata.storage import is_file
+from neurodata.storage import Location, is_file
 from neurodata.store import MANIFEST
 
 # Kind, which is the name of a folder of the root, and the pattern of its entries.
@@ -30,15 +30,16 @@ class CacheEntry:
     state
         "finished" or "unfinished" for stores, else empty.
     last_used_s
-        When this user opened the store last, or when the newest file was put there: seconds since 1970.
+        When this user opened the store last, or when the newest file was put there: seconds since 1970. None where
+        that is not known.
     """
 
     kind: str
     name: str
-    path: Path
+    path: Location
     size_bytes: int
     state: str
-    last_used_s: float
+    last_used_s: float | None = None
 
 
 def list_cache(root: Path) -> list[CacheEntry]:
@@ -71,8 +72,8 @@ def find_entry(entries: Sequence[CacheEntry], name: str, root: Path) -> CacheEnt
 
 def unused_since(entries: Iterable[CacheEntry], kinds: Iterable[str], before_s: float) -> list[CacheEntry]:
     """The entries of these kinds that were last used before a time, in seconds since 1970; longest unused first."""
-    chosen = [entry for entry in entries if entry.kind in kinds and entry.last_used_s < before_s]
-    return sorted(chosen, key=lambda entry: entry.last_used_s)
+    known = [(entry.last_used_s, entry) for entry in entries if entry.last_used_s is not None and entry.kind in kinds]
+    return [entry for used_s, entry in sorted(known, key=lambda pair: pair[0]) if used_s < before_s]
 
 
 def _entry(root: Path, kind: str, folder: Path) -> CacheEntry:

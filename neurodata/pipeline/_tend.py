@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import re
 import shutil
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from neurodata import registry
 from neurodata.errors import StorageError
 from neurodata.pipeline._inventory import CacheEntry
 from neurodata.pipeline._last_use import forget_use, move_use
-from neurodata.storage import Lease, exclusive, is_file, is_folder
+from neurodata.storage import exclusive, is_file, is_folder
 from neurodata.store import MANIFEST, is_store_folder, verify
 
 _TWIN = re.compile(r"(.+)-twin-v\d+-n\d+-s\d+")
@@ -21,26 +23,30 @@ _TWIN = re.compile(r"(.+)-twin-v\d+-n\d+-s\d+")
 _OF_RUNS = ("last.pt", "result.json", "metrics.csv", "metrics.jsonl")
 
 
-def check_removable(entry: CacheEntry, root: Path) -> None:
-    """Whether an entry of a cache root is neurodata's to delete.
+def check_removable(entry: CacheEntry, root: Path) -> Path:
+    """The folder of an entry of a cache root, if it is neurodata's to delete.
 
     Raises
     ------
     StorageError
-        When it lies outside the root, behind a link, or does not look like a download, a store or a run.
+        When it is behind a URL, outside the root, behind a link, or does not look like a download, a store or a run.
     """
-    real, real_root = Path(os.path.realpath(entry.path)), Path(os.path.realpath(root))
-    if entry.path.is_symlink() or not real.is_relative_to(real_root):
+    folder = entry.path
+    if not isinstance(folder, Path):
+        raise StorageError(f"{folder}: behind a URL; delete or move it with the tools of that storage")
+    real, real_root = Path(os.path.realpath(folder)), Path(os.path.realpath(root))
+    if folder.is_symlink() or not real.is_relative_to(real_root):
         raise StorageError(
-            f"{entry.path}: a link to {real}, or behind one: what links lead to is left alone; delete it by hand, or "
+            f"{folder}: a link to {real}, or behind one: what links lead to is left alone; delete it by hand, or "
             "name the root that it lies in with --cache"
         )
     looks = {"stores": is_store_folder, "downloads": _is_download, "runs": _is_run}
-    if not looks[entry.kind](entry.path):
+    if not looks[entry.kind](folder):
         raise StorageError(
-            f"{entry.path}: does not look like one of neurodata's {entry.kind}: nothing was deleted; delete it by hand "
-            "if that is what you want"
+            f"{folder}: does not look like one of neurodata's {entry.kind}: nothing was deleted; delete it by hand if "
+            "that is what you want"
         )
+    return folder
 
 
 def remove_entry(entry: CacheEntry, root: Path) -> None:
@@ -53,12 +59,12 @@ def remove_entry(entry: CacheEntry, root: Path) -> None:
     StorageError
         When it is not neurodata's to delete (`check_removable`), a run is working on it, or it cannot be deleted.
     """
-    check_removable(entry, root)
-    with _hold(entry.path, "deleting"):
-        _delete(entry.path)
-    forget_use(entry.path)
+    folder = check_removable(entry, root)
+    with _hold(folder, "deleting"):
+        _delete(folder)
+    forget_use(folder)
     if entry.kind == "stores":
-        _drop_if_empty(entry.path.parent)
+        _drop_if_empty(folder.parent)
 
 
 def move_store(entry: CacheEntry, root: Path, other_root: Path) -> Path:
@@ -75,20 +81,20 @@ def move_store(entry: CacheEntry, root: Path, other_root: Path) -> Path:
         When it is no finished store, there is one of its name already, the other root is not there, a run is working
         on it, or something cannot be written.
     """
-    check_removable(entry, root)
+    folder = check_removable(entry, root)
     if entry.kind != "stores" or entry.state != "finished":
         what = f"one of {entry.kind}" if entry.kind != "stores" else "not finished"
-        raise StorageError(f"{entry.path}: {what}: only finished stores are moved; what prepares a store stays with it")
+        raise StorageError(f"{folder}: {what}: only finished stores are moved; what prepares a store stays with it")
     if not is_folder(other_root):
         raise StorageError(f"{other_root}: no such folder; make it first, to move {entry.name} there")
     target = other_root.absolute() / "stores" / entry.name
     if target.exists():
         raise StorageError(f"{target}: is there already: delete one of the two (`neurodata cache rm`)")
-    with _hold(entry.path, "moving"), _hold(target, "moving"):
-        _move(entry.path, target)
-        _delete(entry.path)
-    move_use(entry.path, target)
-    _drop_if_empty(entry.path.parent)
+    with _hold(folder, "moving"), _hold(target, "moving"):
+        _move(folder, target)
+        _delete(folder)
+    move_use(folder, target)
+    _drop_if_empty(folder.parent)
     return target
 
 
@@ -101,8 +107,9 @@ def _is_run(folder: Path) -> bool:
     return any(is_file(folder / name) for name in _OF_RUNS)
 
 
-def _hold(folder: Path, what: str) -> AbstractContextManager[Lease]:
-    """The lease that those take who make what is in the folder; StorageError when one of them holds it."""
+@contextmanager
+def _hold(folder: Path, what: str) -> Iterator[None]:
+    """The leases that those take who make what is in the folder, or a part; StorageError when one of them holds one."""
 
     def refuse(waiting: str) -> None:
         raise StorageError(
@@ -110,7 +117,12 @@ def _hold(folder: Path, what: str) -> AbstractContextManager[Lease]:
             "ended, or delete that file if you know that it has"
         )
 
-    return exclusive(folder.with_name(f".{folder.name}.lock"), f"{what} {folder.name}", refuse)
+    whole = folder.with_name(f".{folder.name}.lock")
+    parts = folder.parent.glob(f".{glob.escape(folder.name)}.*.lock")
+    with ExitStack() as leases:
+        for place in (whole, *parts):
+            leases.enter_context(exclusive(place, f"{what} {folder.name}", refuse))
+        yield
 
 
 def _delete(folder: Path) -> None:

@@ -40,6 +40,11 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+def folder_of(entry: CacheEntry) -> Path:
+    assert isinstance(entry.path, Path)
+    return entry.path
+
+
 def stores(root: Path) -> list[CacheEntry]:
     return [entry for entry in list_cache(root) if entry.kind == "stores"]
 
@@ -131,6 +136,14 @@ def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
     assert tree(mine) == before
 
 
+def test_what_is_behind_a_url_is_left_to_its_own_tools(tmp_path: Path) -> None:
+    entry = CacheEntry("stores", "n-mnist/x", RemotePath("s3://lab/stores/n-mnist/x"), 0, "finished")
+    assert unused_since([entry], ["stores"], time.time()) == []
+    for tend in (lambda: remove_entry(entry, tmp_path), lambda: move_store(entry, tmp_path, tmp_path)):
+        with pytest.raises(StorageError, match="with the tools of that storage"):
+            tend()
+
+
 @pytest.mark.parametrize("kind", ["downloads", "runs", "stores/n-mnist"])
 def test_what_is_not_neurodatas_is_left_alone(root: Path, kind: str) -> None:
     (root / kind / "thesis").mkdir()
@@ -144,16 +157,16 @@ def test_what_is_not_neurodatas_is_left_alone(root: Path, kind: str) -> None:
 
 
 @pytest.fixture
-def held() -> Iterator[Callable[[Path], None]]:
-    """Lets another run hold the lease of a folder, until the end of the test."""
+def held() -> Iterator[Callable[..., None]]:
+    """Lets another run hold the lease of a folder, or of a part, until the end of the test."""
     threads: list[threading.Thread] = []
     over = threading.Event()
 
-    def hold(folder: Path) -> None:
+    def hold(folder: Path, part: str = "") -> None:
         begun = threading.Event()
 
         def run() -> None:
-            with exclusive(folder.with_name(f".{folder.name}.lock"), "preparing n-mnist"):
+            with exclusive(folder.with_name(f".{folder.name}{part}.lock"), "preparing n-mnist"):
                 begun.set()
                 over.wait(60)
 
@@ -168,13 +181,13 @@ def held() -> Iterator[Callable[[Path], None]]:
 
 
 def test_what_a_run_works_on_is_neither_deleted_nor_moved(
-    root: Path, tmp_path: Path, held: Callable[[Path], None]
+    root: Path, tmp_path: Path, held: Callable[..., None]
 ) -> None:
     (tmp_path / "other").mkdir()
-    for name in (stores(root)[0].name, "n-mnist-twin-v1-n20-s0"):
+    for name, part in ((stores(root)[0].name, ""), (stores(root)[1].name, ".2-of-4"), ("n-mnist-twin-v1-n20-s0", "")):
         entry = entry_of(root, name)
         before = tree(entry.path)
-        held(entry.path)
+        held(entry.path, part)
         with pytest.raises(StorageError, match=r"in use by preparing n-mnist \(process \d+ on .*try again when it has"):
             remove_entry(entry, root)
         if entry.kind == "stores":
@@ -280,7 +293,7 @@ def test_the_command_lists_and_deletes_only_when_told(root: Path, tmp_path: Path
     assert moved.stdout.strip() == str(tmp_path / "other" / "stores" / other.name)
 
 
-def test_the_command_prunes_what_was_unused(root: Path, held: Callable[[Path], None]) -> None:
+def test_the_command_prunes_what_was_unused(root: Path, held: Callable[..., None]) -> None:
     one, other = stores(root)
     assert "nothing that was unused for 1h" in run("prune", "--older-than", "1h", "--cache", root).stderr
     assert "expected a number of hours, days or weeks" in run("prune", "--older-than", "30", "--cache", root).stderr
