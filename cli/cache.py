@@ -139,7 +139,7 @@ def mv(
     print(move_store(find_entry(list_cache(here), store, here), here, root))
 
 
-def _root(cache: Path | None) -> Path:
+def _root(cache: str | Path | None) -> Path:
     """The root, which has to be a folder: what is behind a URL is left to the tools of that storage."""
     from neurodata.errors import StorageError
     from neurodata.storage import cache_root, locate

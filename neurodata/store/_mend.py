@@ -9,8 +9,7 @@ from typing import Any
 
 from neurodata.errors import NeurodataError, StorageError, StoreError, StoreNotFoundError
 from neurodata.recipe import STORE_VERSION
-from neurodata.storage import file_digest, is_file, is_folder, remove_leftovers
-from neurodata.store._commit import remove_file
+from neurodata.storage import delete, file_digest, is_file, is_folder, remove_leftovers
 from neurodata.store._layout import COMMITS, MANIFEST, ZARR, Layout, commit_path, files_below
 from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Json, StoreHead, parse
@@ -129,7 +128,7 @@ def remove_others(folder: Path, files: Mapping[str, Json]) -> list[str]:
     """
     others = [name for name in files_below(folder, ZARR, COMMITS) if name not in files]
     for name in others:
-        remove_file(folder / name)
+        delete(folder / name)
     remove_leftovers(folder)
     return others
 
