@@ -17,9 +17,11 @@ from .finalise import finalise
 from .formats import formats
 from .info import info
 from .prepare import prepare
+from .repair import repair
 from .train import train
 from .verify import verify
 from .view import view
+from .why import why
 
 app = typer.Typer(
     name="neurodata",
@@ -54,5 +56,6 @@ def _unwrapped(command: Callable[..., None]) -> str:
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
-for command in (datasets, formats, info, fetch, prepare, finalise, verify, view, train, bench, convert, cache):
-    app.command(help=_unwrapped(command), no_args_is_help=command not in (datasets, formats, cache))(command)
+for command in (datasets, formats, info, fetch, prepare, finalise, verify, repair, why, view, train, bench, convert):
+    app.command(help=_unwrapped(command), no_args_is_help=command not in (datasets, formats))(command)
+app.add_typer(cache, name="cache")

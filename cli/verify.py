@@ -19,6 +19,9 @@ def verify(
 ) -> None:
     """Check a store against its manifest; exit code 1 when anything is wrong.
 
+    Files and their sizes, files that do not belong there, the sample table, indexes, and that all events are accounted
+    for; with --deep every checksum and every sample, and that the commit records add up to the manifest.
+
     Examples:
 
     neurodata verify cache/stores/dvs-gesture/dvs-gesture-0123456789ab --deep
@@ -40,6 +43,9 @@ def verify(
             print(problem)
     if not found.ok:
         n_problems = len(found.problems)
-        note(f"{place}: {n_problems} problem{'s' * (n_problems > 1)}; prepare it again with --force")
+        note(
+            f"{place}: {n_problems} problem{'s' * (n_problems > 1)}; "
+            f"`neurodata repair {place}` makes what is damaged again"
+        )
         raise typer.Exit(1)
     note(f"{place}: {found.n_files} files, {found.n_samples:,} samples, {'every byte' if deep else 'sizes'} right")

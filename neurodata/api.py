@@ -13,7 +13,16 @@ from typing import Any
 from neurodata.datasets import find_dataset
 from neurodata.errors import RecipeError
 from neurodata.loader import Split, Store
-from neurodata.pipeline import borrowed, choose_store, find_stores, n_cores, prepare_recipe, source_request, thread_pool
+from neurodata.pipeline import (
+    borrowed,
+    choose_store,
+    find_stores,
+    n_cores,
+    note_use,
+    prepare_recipe,
+    source_request,
+    thread_pool,
+)
 from neurodata.progress import Progress, silent
 from neurodata.recipe import load_recipe
 from neurodata.signals import Sensor
@@ -247,7 +256,9 @@ def open_store(
     MissingExtraError
         When the library for this kind of URL is not installed.
     """
-    return Store(path, stage=stage, stage_limit=stage_limit, verify=verify)
+    store = Store(path, stage=stage, stage_limit=stage_limit, verify=verify)
+    note_use(store.path)
+    return store
 
 
 def _prepare_command(

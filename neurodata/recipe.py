@@ -303,11 +303,7 @@ def load_recipe(
         When the file is missing or damaged, or names what does not exist; says what there is.
     """
     entry = find_dataset(dataset) if isinstance(dataset, str) else dataset
-    where, text = _read(recipe or entry.recipe)
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where}: {error}") from None
+    where, table = _read(recipe or entry.recipe)
     if layout is not None:
         table["layout"] = layout
     steps = table.get("steps")
@@ -324,14 +320,63 @@ def load_recipe(
     return _parse(where, table, entry)
 
 
+def stored_recipe(name: str, dataset: Dataset, canonical: Mapping[str, Any]) -> Recipe:
+    """The recipe whose `canonical` form a store holds, as far as the stored bytes depend on it.
+
+    In a layout of events its step at load is one of no consequence; augmentations are gone. Whether this release makes
+    the same bytes of it is told by its `recipe_id`.
+
+    Raises
+    ------
+    RecipeError
+        When it names a step, parameter or value that this release does not have.
+    """
+    where = f"the recipe of {name}"
+    try:
+        steps = [{"name": step["name"], **step["parameters"]} for step in canonical["steps"]]
+        values = {
+            key: canonical[key] for key in ("layout", "compression", "samples_per_shard", "seed") if key in canonical
+        }
+    except (KeyError, TypeError) as error:
+        raise RecipeError(f"{where}: not the recipe of a store: {error!r}") from None
+    is_events = values.get("layout") == "events"
+    return Recipe(
+        name=name,
+        dataset=dataset,
+        steps=tuple((step["name"], _construct(where, step, _step_class(where, step["name"]))) for step in steps),
+        view=(_view_step(where, {"name": "event_frame", "T": 1}),) if is_events else (),
+        **values,
+    )
+
+
 def recipe_names() -> list[str]:
     """Names of the recipes that come with neurodata."""
     files = resources.files("neurodata.recipes").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def _read(recipe: str | Path) -> tuple[str, str]:
-    """(where it is, for messages; its text) of a recipe file."""
+def recipe_dataset(recipe: str | Path) -> str:
+    """The dataset that a recipe, by name or path, says it is for; the one of its own name where it says nothing.
+
+    Raises
+    ------
+    RecipeError
+        When the file is missing or damaged.
+    """
+    where, table = _read(recipe)
+    return str(table.get("dataset", Path(where).stem))
+
+
+def _read(recipe: str | Path) -> tuple[str, dict[str, Any]]:
+    """(where it is, for messages; what it says) of a recipe file."""
+    where, text = _read_text(recipe)
+    try:
+        return where, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+
+
+def _read_text(recipe: str | Path) -> tuple[str, str]:
     if str(recipe) in recipe_names():
         return f"recipes/{recipe}.toml", resources.files("neurodata.recipes").joinpath(f"{recipe}.toml").read_text(
             "utf-8"

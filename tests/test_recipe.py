@@ -19,7 +19,7 @@ from neurodata.encodings.event_frame import EventFrame
 from neurodata.encodings.sign_frame import SignFrame
 from neurodata.errors import RecipeError, UnknownNameError
 from neurodata.forms import ClipForm
-from neurodata.recipe import Recipe, load_recipe, recipe_names
+from neurodata.recipe import Recipe, load_recipe, recipe_names, stored_recipe
 from tests.step_examples import names_for_events
 
 
@@ -299,3 +299,38 @@ def test_samples_of_different_lengths_are_told_which_layouts_hold_them(encoding:
     name = type(encoding).__module__.rpartition(".")[2]
     with pytest.raises(RecipeError, match=words):
         replace(recipe, dataset=dataset, steps=((name, encoding),), layout="dense").array()
+
+
+@pytest.mark.parametrize("layout", ["dense", "events", None])
+def test_the_recipe_that_a_store_holds_is_the_same_recipe_again(tmp_path: Path, layout: str | None) -> None:
+    text = (
+        'seed = 3\nsamples_per_shard = 5\n[[steps]]\nname = "crop"\nwidth = 64\nheight = 48\n'
+        '[[steps]]\nname = "drop_events"\nratio = [0.1, 0.25]\nfrozen = true\n[[steps]]\nname = "voxel_grid"\nT = 5\n'
+    )
+    recipe = load_recipe("dvs-gesture", write_recipe(tmp_path, text), layout=layout)
+    again = stored_recipe("mine", recipe.dataset, json.loads(json.dumps(recipe.canonical())))
+    assert (again.steps, again.recipe_id, again.name) == (recipe.steps, recipe.recipe_id, recipe.name)
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name in registry.datasets.names()])
+def test_every_recipe_is_found_again_in_its_canonical_form(name: str) -> None:
+    if not steps_are_here(name):
+        pytest.skip(f"{name} has steps of another branch")
+    recipe = load_recipe(name)
+    again = stored_recipe(name, recipe.dataset, json.loads(json.dumps(recipe.canonical())))
+    assert (again.steps, again.recipe_id) == (recipe.steps, recipe.recipe_id)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": [{"name": "no_such_step", "parameters": {}}]}, "no step 'no_such_step'"),
+        ({"steps": [{"name": "event_frame", "parameters": {"bins": 3}}]}, "bins: unknown key"),
+        ({"steps": [{"name": "event_frame"}]}, "not the recipe of a store"),
+        ({"steps": 3}, "not the recipe of a store"),
+    ],
+)
+def test_a_stored_recipe_of_steps_that_are_not_here_is_an_error(change: dict[str, Any], words: str) -> None:
+    recipe = load_recipe("dvs-gesture")
+    with pytest.raises(RecipeError, match=words):
+        stored_recipe("mine", recipe.dataset, recipe.canonical() | change)

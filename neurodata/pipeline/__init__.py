@@ -2,6 +2,10 @@
 
 from neurodata.pipeline._build import build_store as build_store
 from neurodata.pipeline._choose import executor_maker as executor_maker
+from neurodata.pipeline._compare import Difference as Difference
+from neurodata.pipeline._compare import differences as differences
+from neurodata.pipeline._compare import store_differences as store_differences
+from neurodata.pipeline._compare import view_differences as view_differences
 from neurodata.pipeline._dask import dask_cluster as dask_cluster
 from neurodata.pipeline._executors import borrowed as borrowed
 from neurodata.pipeline._executors import process_pool as process_pool
@@ -10,7 +14,10 @@ from neurodata.pipeline._find import FoundStores as FoundStores
 from neurodata.pipeline._find import choose_store as choose_store
 from neurodata.pipeline._find import find_stores as find_stores
 from neurodata.pipeline._inventory import CacheEntry as CacheEntry
+from neurodata.pipeline._inventory import find_entry as find_entry
 from neurodata.pipeline._inventory import list_cache as list_cache
+from neurodata.pipeline._inventory import unused_since as unused_since
+from neurodata.pipeline._last_use import note_use as note_use
 from neurodata.pipeline._plan import Plan as Plan
 from neurodata.pipeline._plan import ShardTask as ShardTask
 from neurodata.pipeline._plan import Share as Share
@@ -18,6 +25,9 @@ from neurodata.pipeline._plan import make_plan as make_plan
 from neurodata.pipeline._recommend import LayoutSizes as LayoutSizes
 from neurodata.pipeline._recommend import measure_layouts as measure_layouts
 from neurodata.pipeline._remote_inventory import list_remote_stores as list_remote_stores
+from neurodata.pipeline._repair import Repaired as Repaired
+from neurodata.pipeline._repair import SourceOfStore as SourceOfStore
+from neurodata.pipeline._repair import repair_store as repair_store
 from neurodata.pipeline._request import Prepared as Prepared
 from neurodata.pipeline._request import Preview as Preview
 from neurodata.pipeline._request import SourceRequest as SourceRequest
@@ -29,3 +39,6 @@ from neurodata.pipeline._request import prepare_share as prepare_share
 from neurodata.pipeline._request import preview as preview
 from neurodata.pipeline._request import source_request as source_request
 from neurodata.pipeline._slurm import slurm_jobs as slurm_jobs
+from neurodata.pipeline._tend import check_removable as check_removable
+from neurodata.pipeline._tend import move_store as move_store
+from neurodata.pipeline._tend import remove_entry as remove_entry

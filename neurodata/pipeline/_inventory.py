@@ -1,44 +1,110 @@
-"""What a cache root holds: downloads, stores and runs, with sizes."""
+"""What a cache root holds: downloads, stores and runs, with sizes and last use."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurodata.storage import Location
+from neurodata.errors import UnknownNameError
+from neurodata.pipeline._last_use import last_use_s
+from neurodata.storage import Location, is_file
 from neurodata.store import MANIFEST
+
+# Kind, which is the name of a folder of the root, and the pattern of its entries.
+PATTERNS = {"downloads": "[!.]*", "stores": "*/[!.]*", "runs": "[!.]*"}
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One folder of a cache root; state is "finished" or "unfinished" for stores, else empty."""
+    """One folder of a cache root.
+
+    Parameters
+    ----------
+    kind
+        "downloads", "stores" or "runs".
+    name
+        Path below the folder of its kind.
+    state
+        "finished" or "unfinished" for stores, else empty.
+    last_used_s
+        When this user opened the store last, or when the newest file was put there: seconds since 1970. None where
+        that is not known.
+    """
 
     kind: str
     name: str
     path: Location
     size_bytes: int
     state: str
+    last_used_s: float | None = None
 
 
 def list_cache(root: Path) -> list[CacheEntry]:
     """Downloads, stores and runs below a cache root, in this order, by name."""
-    patterns = {"downloads": "[!.]*", "stores": "*/[!.]*", "runs": "[!.]*"}
     return [
-        CacheEntry(
-            kind=kind,
-            name=folder.relative_to(root / kind).as_posix(),
-            path=folder,
-            size_bytes=_size_bytes(folder),
-            state=_state(folder) if kind == "stores" else "",
-        )
-        for kind, pattern in patterns.items()
+        _entry(root, kind, folder)
+        for kind, pattern in PATTERNS.items()
         for folder in sorted((root / kind).glob(pattern))
     ]
 
 
-def _state(store: Path) -> str:
-    return "finished" if (store / MANIFEST).is_file() else "unfinished"
+def find_entry(entries: Sequence[CacheEntry], name: str, root: Path) -> CacheEntry:
+    """The entry of a cache that somebody names: as it is listed, with its kind before it, by its folder's name or path.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is none, or several.
+    """
+    found = [entry for entry in entries if name in _names(entry) or Path(name).absolute() == entry.path]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(f"{entry.kind}/{entry.name}" for entry in found)
+        raise UnknownNameError(f"{name}: there are {len(found)} of that name in {root}: {listed}; say which")
+    near = difflib.get_close_matches(name, [known for entry in entries for known in _names(entry)], n=3)
+    hint = f"; there is {', '.join(near)}" if near else "; `neurodata cache` lists what there is"
+    raise UnknownNameError(f"{name}: no download, store or run of that name in {root}{hint} (another root: --cache)")
 
 
-def _size_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def unused_since(entries: Iterable[CacheEntry], kinds: Iterable[str], before_s: float) -> list[CacheEntry]:
+    """The entries of these kinds that were last used before a time, in seconds since 1970; longest unused first."""
+    known = [(entry.last_used_s, entry) for entry in entries if entry.last_used_s is not None and entry.kind in kinds]
+    return [entry for used_s, entry in sorted(known, key=lambda pair: pair[0]) if used_s < before_s]
+
+
+def _entry(root: Path, kind: str, folder: Path) -> CacheEntry:
+    size_bytes, newest_s = _measure(folder)
+    is_store = kind == "stores"
+    used_s = last_use_s(folder) if is_store else None
+    return CacheEntry(
+        kind=kind,
+        name=folder.relative_to(root / kind).as_posix(),
+        path=folder,
+        size_bytes=size_bytes,
+        state=("finished" if is_file(folder / MANIFEST) else "unfinished") if is_store else "",
+        last_used_s=max(newest_s, used_s or 0.0),
+    )
+
+
+def _names(entry: CacheEntry) -> Iterator[str]:
+    yield from (entry.name, f"{entry.kind}/{entry.name}")
+    if entry.path.name != entry.name:
+        yield entry.path.name
+
+
+def _measure(folder: Path) -> tuple[int, float]:
+    """Bytes of all files below a folder, and when the newest of them was put there.
+
+    Archives give their files the times of long ago: what counts is when a file came here.
+    """
+    size_bytes, newest_s = 0, 0.0
+    for path in (folder, *folder.rglob("*")):
+        with suppress(OSError):  # a run may be deleting it
+            status = path.lstat()
+            newest_s = max(newest_s, status.st_ctime)
+            size_bytes += status.st_size if path.is_file() and not path.is_symlink() else 0
+    return size_bytes, newest_s

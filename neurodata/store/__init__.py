@@ -13,6 +13,13 @@ from neurodata.store._layout import DenseLayout as DenseLayout
 from neurodata.store._layout import EventsLayout as EventsLayout
 from neurodata.store._layout import Layout as Layout
 from neurodata.store._layout import SparseLayout as SparseLayout
+from neurodata.store._mend import are_whole as are_whole
+from neurodata.store._mend import is_store_folder as is_store_folder
+from neurodata.store._mend import read_head as read_head
+from neurodata.store._mend import remove_others as remove_others
+from neurodata.store._mend import shard_files as shard_files
+from neurodata.store._mend import share_files as share_files
+from neurodata.store._mend import take_over as take_over
 from neurodata.store._reader import StoreReader as StoreReader
 from neurodata.store._records import Counts as Counts
 from neurodata.store._records import SampleRow as SampleRow

@@ -301,8 +301,8 @@ class StoreReader:
                 file.read_into(first, chunks)
         except DamageError as damage:
             raise StoreError(
-                f"sample {self.table.keys[index]!r}: {damage}; `neurodata verify {self.path}` lists all damage, "
-                f"`neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
+                f"sample {self.table.keys[index]!r}: {damage}; `neurodata verify {self.path} --deep` lists all damage, "
+                f"`neurodata repair {self.path}` makes what is damaged again from its source"
             ) from damage
         except OSError as error:
             raise StorageError(f"sample {self.table.keys[index]!r} of {self.path} cannot be read: {error}") from error
@@ -417,7 +417,7 @@ class StoreReader:
         if found != expected:
             raise StoreError(
                 f"{path}: {len(content)} bytes of sha256 {found}; expected {expected}: damaged; "
-                f"`neurodata prepare {self.head.dataset} --force` with the same options writes the store again"
+                f"`neurodata repair {self.path}` makes it again from its source"
             )
         return content
 

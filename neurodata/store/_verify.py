@@ -19,6 +19,7 @@ from neurodata.store._reader import StoreReader
 from neurodata.store._records import Json
 from neurodata.store._shard import MISSING, DamageError, ShardFile
 from neurodata.store._table import items_of_shards, spans_of
+from neurodata.store._verify_books import commit_problems, conservation_problems, head_problems
 from neurodata.store._verify_files import Files, files_of
 
 # Samples whose bytes are in memory at a time, of a store behind a URL.
@@ -43,9 +44,11 @@ def verify(path: str | Location, deep: bool = False, progress: Progress = silent
     """Check a store; damage is reported, never raised.
 
     Always: the manifest against its own hash, existence and size of every file, files that do not belong there,
-    the sample table and schemes, and the index of every shard. With `deep`, also the sha256 of every file and
-    the crc32c and decoding of every chunk: a single changed byte anywhere is found. That the frames of a sample
-    sum to its number of events is not checked: it is a property of some encodings, not of the format.
+    the sample table and schemes, the index of every shard, what data.zarr says of itself, and that all events were
+    encoded or dropped for a reason. With `deep`, also the sha256 of every file, the crc32c and decoding of every chunk,
+    and that the commit records add up to manifest and sample table: a single changed byte anywhere is found. That the
+    frames of a sample sum to its number of events is not checked: it is a property of some encodings, not of the
+    format.
 
     Parameters
     ----------
@@ -74,11 +77,15 @@ def verify(path: str | Location, deep: bool = False, progress: Progress = silent
     found = files_of(path)
     problems = [
         *_manifest_form(path, manifest),
+        *conservation_problems(path, manifest),
         *_files(path, files, found, deep, progress),
         *_orphans(path, files, found),
     ]
     try:
         with closing(StoreReader(path)) as reader:
+            problems += head_problems(reader)
+            if deep:
+                problems += commit_problems(reader)
             problems += _samples(reader, deep, progress)
     except NeurodataError as error:
         problems.append(str(error))

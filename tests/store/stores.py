@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from neurodata.signals import Sensor
 from neurodata.steps import ArraySpec
+from neurodata.storage import canonical_json
 from neurodata.store import Counts, DenseLayout, EncodedSample, SampleRow, SchemeIndex, StoreHead, finalise, write_shard
 
 AXES = ("time", "polarity", "y", "x")
 CLASSES = ("left", "right", "still")
+RECIPE = {"steps": [{"name": "event_frame", "T": 2}], "scale": 0.5}
 
 
 def layout_of(
@@ -43,8 +46,8 @@ def head_of(layout: DenseLayout, **changed: Any) -> StoreHead:
         "dataset": "dvs-gesture",
         "dataset_version": 1,
         "recipe_name": "frames",
-        "recipe": {"steps": [{"name": "event_frame", "T": 2}], "scale": 0.5},
-        "recipe_id": "ab" * 32,
+        "recipe": RECIPE,
+        "recipe_id": hashlib.sha256(canonical_json(RECIPE)).hexdigest(),
         "source_id": "cd" * 32,
         "source_kind": "twin",
         "partial": False,

@@ -216,8 +216,8 @@ def test_a_damaged_chunk_is_told_by_its_key_file_and_place_and_others_are_still_
     message = str(caught.value)
     assert message.startswith(f"sample 'user03/µ3.aedat:3000': {path}: bytes 0 to ")
     assert "have the crc32c" in message
-    assert f"`neurodata verify {store}`" in message
-    assert "`neurodata prepare dvs-gesture --force`" in message
+    assert f"`neurodata verify {store} --deep`" in message
+    assert f"`neurodata repair {store}` makes what is damaged again" in message
     np.testing.assert_array_equal(reader.read(4), frames[4])
 
 

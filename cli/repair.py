@@ -1,0 +1,80 @@
+"""neurodata repair: make damaged parts of a store again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import note, print_json, progress_bars
+from .options import (
+    CacheOption,
+    FormatOption,
+    JsonOption,
+    LabelsOption,
+    SensorOption,
+    SourceOption,
+    TwinSizeOption,
+    parse_sensor,
+)
+
+
+def repair(
+    store: Annotated[str, typer.Argument(metavar="FOLDER", help="A store's folder.")],
+    source: SourceOption = None,
+    labels: LabelsOption = None,
+    format: FormatOption = None,
+    sensor: SensorOption = None,
+    twin_size: TwinSizeOption = None,
+    twin_seed: Annotated[int, typer.Option("--twin-seed", min=0, help="Seed of the look-alike.")] = 0,
+    cache: CacheOption = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores if not given.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the damaged files of a store and make them again from its source; a whole store is left as it is.
+
+    The store says by which recipe. Files take the place of damaged ones when they have the sha256 that the manifest
+    states; when this installation makes other bytes, nothing is replaced, and the exit code is 1.
+
+    Examples:
+
+    neurodata repair cache/stores/n-mnist/n-mnist-0123456789ab
+
+    neurodata repair cache/stores/dvs-gesture/dvs-gesture-0123456789ab-4567cdef --source ~/DvsGesture
+
+    neurodata repair cache/stores/folder-recordings/folder-0123456789ab-4567cdef --source recordings --labels labels.csv
+    """
+    from neurodata.errors import StorageError
+    from neurodata.pipeline import SourceOfStore, n_cores, process_pool, repair_store
+    from neurodata.storage import locate
+
+    folder = locate(store)
+    if not isinstance(folder, Path):
+        raise StorageError(f"{folder}: is a URL; a store is repaired in a folder: repair a copy, and put it back")
+
+    made_of = SourceOfStore(source, labels, format, parse_sensor(sensor), twin_size, twin_seed)
+    with progress_bars() as progress:
+        repaired = repair_store(
+            folder,
+            made_of,
+            cache,
+            make_executor=lambda n_tasks: process_pool(min(workers or n_cores(), n_tasks)),
+            progress=progress,
+            on_wait=note,
+        )
+    if json:
+        print_json(
+            {"store": str(repaired.path), "shards": repaired.n_shards}
+            | {"replaced": list(repaired.replaced), "removed": list(repaired.removed)}
+        )
+    for name in () if json else repaired.replaced:
+        print(name)
+    if not repaired.replaced and not repaired.removed:
+        note(f"{repaired.path}: whole; nothing was done")
+        return
+    n_replaced, n_removed = len(repaired.replaced), len(repaired.removed)
+    note(
+        f"{repaired.path}: {repaired.n_shards} shards made again, {n_replaced} files replaced by the same bytes as "
+        f"before, {n_removed} files that did not belong there deleted; every byte right"
+    )

@@ -1,0 +1,64 @@
+"""verify and repair as a user meets them, one after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import neurodata
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from neurodata.cli import main; main()", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> tuple[Path, Path]:
+    """A store of a twin, and a shard of it of which a byte is flipped."""
+    store = neurodata.prepare("n-mnist", T=2, twin=True, twin_size=20, cache=tmp_path).path
+    assert isinstance(store, Path)
+    shard = next(path for path in sorted(store.glob("data.zarr/sparse/code/*/c/0")))
+    content = shard.read_bytes()
+    shard.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    return store, shard
+
+
+def test_damage_is_found_repaired_and_found_no_more(damaged: tuple[Path, Path], tmp_path: Path) -> None:
+    store, shard = damaged
+    found = run("verify", store, "--deep")
+    assert found.returncode == 1
+    assert f"`neurodata repair {store}` makes what is damaged again" in found.stderr
+    done = run("repair", store, "--cache", tmp_path, "--workers", "1")
+    assert (done.returncode, done.stdout.strip()) == (0, shard.relative_to(store).as_posix()), done.stderr
+    assert "1 shards made again, 1 files replaced by the same bytes as before" in done.stderr
+    assert run("verify", store, "--deep").returncode == 0
+    again = run("repair", store, "--json")
+    assert json.loads(again.stdout) == {"store": str(store), "shards": 0, "replaced": [], "removed": []}
+    assert "whole; nothing was done" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("/nowhere",), 1, "/nowhere: no such store"),
+        (("STORE", "--twin-size", "30"), 2, "made of files of source_id"),
+        (("STORE", "--labels", "labels.csv"), 2, "are stated for folder:DIR only"),
+        (("s3://lab/store",), 1, "is a URL"),
+    ],
+)
+def test_a_repair_that_cannot_be_is_said(
+    damaged: tuple[Path, Path], tmp_path: Path, words: tuple[str, ...], code: int, message: str
+) -> None:
+    store, shard = damaged
+    before = shard.read_bytes()
+    done = run("repair", *(str(store) if word == "STORE" else word for word in words), "--cache", tmp_path)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shard.read_bytes() == before

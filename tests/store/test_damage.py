@@ -1,0 +1,155 @@
+"""Damage of every file of a store of every layout: found by a deep verification, and refused where it is read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurodata.errors import StoreError
+from neurodata.store import StoreReader, verify
+from neurodata.store._records import seal
+from tests.store import test_ragged as ragged
+from tests.store import test_targets as targets
+from tests.store.stores import build, contents, frames_of, layout_of
+
+STORES = ["dense", "sparse", "events", "targets"]
+
+
+def whole(kind: str, folder: Path) -> Path:
+    """A store of two shards, the last of which is not full."""
+    if kind == "dense":
+        layout = layout_of(samples_per_shard=2, compression="zstd")
+        return build(folder, frames_of(3, layout), layout)
+    if kind == "sparse":
+        return ragged.build(folder, ragged.sparse_layout(samples_per_shard=2), ragged.clips_of([3, 1, 2]))
+    if kind == "events":
+        layout_of_events = ragged.EventsLayout(ragged.SENSOR, samples_per_shard=2, compression="zstd")
+        return ragged.build(folder, layout_of_events, ragged.recordings_of([9, 1, 5]))
+    specs = (targets.SPECS[0], targets.SPECS[2])
+    return targets.build(folder, targets.layout_of(specs, samples_per_shard=2), targets.samples_of(3, specs))
+
+
+def damages(content: bytes, rng: np.random.Generator) -> Iterator[tuple[str, bytes | None]]:
+    """The content with a byte flipped, cut, longer, or gone."""
+    places = {0, len(content) - 1, int(rng.integers(len(content)))}
+    for place in sorted(places):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        yield f"byte {place} flipped", bytes(flipped)
+    yield "cut", content[: int(rng.integers(len(content)))]
+    yield "appended", content + b"\0"
+    yield "deleted", None
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_damage_of_any_file_is_found_by_a_deep_verification(kind: str, tmp_path: Path) -> None:
+    store = whole(kind, tmp_path / "store")
+    rng = np.random.default_rng(STORES.index(kind))
+    assert verify(store, deep=True).problems == ()
+    for name, content in contents(store).items():
+        for what, damaged in damages(content, rng):
+            if damaged is None:
+                (store / name).unlink()
+            else:
+                (store / name).write_bytes(damaged)
+            problems = verify(store, deep=True).problems
+            assert any(name in problem for problem in problems), f"{name}: {what}: {problems}"
+        (store / name).write_bytes(content)
+    assert verify(store, deep=True).ok
+
+
+def read_all(store: StoreReader) -> dict[str, list[bytes] | str]:
+    """What each sample holds, or why it is refused, by key."""
+    found: dict[str, list[bytes] | str] = {}
+    for index, key in enumerate(store.table.keys):
+        try:
+            signal: Any = store.read(index) if store.array is not None else store.read_events(index).t
+            rows = [store.read_target(index, target.name) for target in store.head.targets]
+            found[key] = [signal.tobytes(), *(row.tobytes() for row in rows)]
+        except StoreError as error:
+            found[key] = str(error)
+    return found
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_flipped_byte_of_a_shard_is_refused_with_the_key_or_changes_nothing(kind: str, tmp_path: Path) -> None:
+    store = whole(kind, tmp_path / "store")
+    reader = StoreReader(store)
+    whole_samples = read_all(reader)
+    paths = [path for shard in range(2) for path in reader.head.layout.shard_paths(shard)]
+    reader.close()
+    for path in paths:
+        content = (store / path).read_bytes()
+        for place in {*range(0, len(content), len(content) // 16 + 1), len(content) - 1}:
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << place % 8
+            (store / path).write_bytes(flipped)
+            refused = 0
+            for key, found in read_all(StoreReader(store)).items():
+                if found != whole_samples[key]:
+                    assert isinstance(found, str), f"{path}: byte {place}: another sample is served as {key!r}"
+                    assert found.startswith(f"sample {key!r}")
+                    refused += 1
+            assert refused, f"{path}: byte {place} is read by no sample"
+        (store / path).write_bytes(content)
+
+
+def resealed(path: Path, seal_name: str, change: dict[str, Any]) -> None:
+    """Edit a record and give it the hash of its new content, as no accident does."""
+    record = json.loads(path.read_bytes()) | change
+    record.pop(seal_name)
+    path.write_bytes(seal(record, seal_name))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"counts": {"read": 3, "encoded": 1, "dropped": {}, "notes": {}}}, "a step loses or invents events"),
+        ({"counts": {"read": 3, "encoded": 3, "dropped": {}, "notes": {}}}, "the commit records add up to"),
+        ({"counts": {"reed": 3}}, "its counts are no counts"),
+        ({"default_scheme": "odd-even"}, "says of the store other than manifest.json"),
+        ({"recipe_id": "00" * 32}, "recipe_id is 00"),
+    ],
+)
+def test_a_manifest_that_is_sealed_and_untrue_is_found(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    store = whole("dense", tmp_path / "store")
+    resealed(store / "manifest.json", "sha256", change)
+    assert words in " ".join(verify(store, deep=True).problems)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"counts": {"read": 9, "encoded": 9, "dropped": {}, "notes": {}}}, "the commit records add up to"),
+        ({"counts": {"read": 9, "encoded": 1, "dropped": {}, "notes": {}}}, "a step loses or invents events"),
+        ({"shard": 1}, "shard is 1; manifest.json says 0"),
+        ({"samples": []}, "0 samples; the sample table has 2"),
+        ({"files": {}}, "files is {}"),
+        ({"samples": None}, "entry missing or of another type"),
+    ],
+)
+def test_a_commit_record_that_is_sealed_and_untrue_is_found(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    store = whole("dense", tmp_path / "store")
+    resealed(store / "commits/00000.json", "record_sha256", change)
+    assert words in " ".join(verify(store, deep=True).problems)
+
+
+@pytest.mark.parametrize("entry", ["key", "target", "n_events", "start_us", "stop", "targets"])
+def test_a_commit_record_of_other_samples_than_the_table_is_found(entry: str, tmp_path: Path) -> None:
+    store = whole("targets", tmp_path / "store")
+    path = store / "commits/00001.json"
+    (sample,) = json.loads(path.read_bytes())["samples"]
+    other = {"key": "other", "targets": {"place": [7, 8]}}.get(entry, 77)
+    resealed(path, "record_sha256", {"samples": [sample | {entry: other}]})
+    assert f"{entry} differ from the sample table" in " ".join(verify(store, deep=True).problems)
+
+
+def test_a_copied_store_verifies_wherever_it_lies(tmp_path: Path) -> None:
+    store = shutil.copytree(whole("events", tmp_path / "store"), tmp_path / "elsewhere" / "copy")
+    assert verify(store, deep=True).ok
