@@ -45,7 +45,7 @@ RECIPE_PANEL, SOURCE_PANEL = "What is made", "From which files, and where it is 
 DatasetName = Annotated[
     str,
     typer.Argument(
-        help="A dataset: see `neurodata datasets`; folder:DIR for your own recordings.",
+        help="A dataset: see `neurodata datasets`; folder:DIR for your own recordings; tonic:NAME for one of tonic's.",
         autocompletion=_complete_dataset,
     ),
 ]

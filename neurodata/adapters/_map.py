@@ -1,0 +1,436 @@
+"""A dataset whose samples are items of Python objects, `dataset[index]` giving (data, label), and no files of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import operator
+import pickle
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodata.datasets import PARTITIONS, Dataset, Partition, SampleRef, Scheme
+from neurodata.errors import FormatError, NeurodataError, RecipeError
+from neurodata.formats import CollectionFormat, Reading
+from neurodata.forms import (
+    ClipForm,
+    Form,
+    ImageForm,
+    PointCloudForm,
+    Sensor,
+    SeriesForm,
+    SpikeCountsForm,
+    WaveformForm,
+    admits,
+    form_to_json,
+)
+from neurodata.signals import Signal
+
+RECIPES: dict[type[Form], str] = {
+    Sensor: "folder",
+    WaveformForm: "folder-sound",
+    ClipForm: "folder-video",
+    ImageForm: "folder-pictures",
+    PointCloudForm: "folder-points",
+    SpikeCountsForm: "folder-spike-counts",
+}
+# Labels that are whole numbers name as many classes, if not absurdly many.
+MOST_CLASSES = 1 << 16
+
+
+class MapStyle(Protocol):
+    """What torch and tonic call a map-style dataset; an item is (data, label)."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        ...
+
+    def __getitem__(self, index: int) -> Any:
+        """Sample `index`, from 0 on."""
+        ...
+
+
+class Listed(NamedTuple):
+    """What is known of the samples of a partition without their data."""
+
+    keys: tuple[str, ...]
+    labels: tuple[Any, ...]  # as the dataset has them
+    groups: tuple[str, ...]
+
+
+# (data of an item) to its signal, and what was put right on the way.
+ToSignal = Callable[[Any], Reading]
+
+
+class MapDataset(Dataset):
+    """Base of datasets that are read through `dataset[index]`.
+
+    A sample is read in the thread or process that prepares it. Every sample is a recording of its own, so that the
+    order of a store mixes classes.
+
+    Parameters
+    ----------
+    name
+        Of the dataset; the folder of its stores.
+    title
+        One line for people.
+    form
+        What every sample is.
+    """
+
+    version: ClassVar[int] = 1
+    sources = ()
+    licence = "that of the dataset"
+    citation = ""
+    homepage = ""
+    published_counts: ClassVar[Mapping[Partition, int]] = {}
+    default_scheme = "given"
+    format = "map"
+
+    def __init__(self, name: str, title: str, form: Form) -> None:
+        self.name = re.sub(r"[^\w-]", "-", name)
+        self.title = title
+        self.form = form
+        if isinstance(form, SeriesForm):
+            raise RecipeError(f"{name}: a series is what steps make, not what a dataset holds: say what it is made of")
+
+    def read(self, root: Path, partition: Partition, index: int) -> Reading:
+        """The signal of one item.
+
+        Raises
+        ------
+        FormatError
+            Naming the item, when it cannot be read or is another kind of signal than `form`.
+        """
+        raise NotImplementedError
+
+    def listed(self, root: Path) -> Mapping[Partition, Listed]:
+        """Keys, labels and groups of all samples."""
+        raise NotImplementedError
+
+    @property
+    def recipe(self) -> str:
+        """The recipe of all folders of this kind of signal."""
+        return RECIPES[type(self.form)]
+
+    def identity(self) -> dict[str, Any]:
+        """The name, and what the samples are."""
+        return {"name": self.name, "version": self.version, "form": form_to_json(self.form)}
+
+    def find_root(self, folder: Path) -> Path:
+        """The folder itself."""
+        return folder
+
+    def samples(self, root: Path) -> Sequence[SampleRef]:
+        """One sample an item, in the order of partitions and items."""
+        return [
+            SampleRef(key, f"{partition}/{k}", class_index(label, self.classes, key), group or key, item=0)
+            for partition, listed in self.listed(root).items()
+            for k, (key, label, group) in enumerate(zip(*listed, strict=True))
+        ]
+
+    def schemes(self, root: Path, samples: Sequence[SampleRef]) -> Mapping[str, Scheme]:
+        """`given`: the datasets that were given for each partition."""
+        keys = {name: listed.keys for name, listed in self.listed(root).items()}
+        parts = (keys.get(name, ()) for name in PARTITIONS)
+        return {"given": Scheme("given", "as the datasets that were given", *parts)}
+
+    def format_of(self, ref: SampleRef) -> CollectionFormat:
+        """Reads items of the dataset; no format on disk."""
+        return CollectionFormat(
+            name=self.format, version=self.version, title=self.title, extensions=(),
+            sniff=lambda head, path: "no file", gives=self.gives, open=self._open,
+        )  # fmt: skip
+
+    def source_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
+        """None: samples are no files. See `source_facts`."""
+        return ()
+
+    def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
+        """There is none."""
+        raise RecipeError(f"{self.name}: a dataset of another library has no twin")
+
+    def _open(self, path: Path, sensor: Sensor | None) -> Item:
+        # <root>/<partition>/<number>, as `samples` says.
+        return Item(self, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item as a `Collection` of one sample."""
+
+    dataset: MapDataset
+    path: Path
+
+    @property
+    def format(self) -> str:
+        """Of the dataset."""
+        return self.dataset.format
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The only one."""
+        return ("0",)
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """None: the dataset tells."""
+        return None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """None: the dataset tells."""
+        return ()
+
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """None: the dataset tells."""
+        return None
+
+    @property
+    def sensor(self) -> Sensor | None:
+        """The pixel grid of the dataset."""
+        return self.dataset.sensor
+
+    def read(self, k: int) -> Reading:
+        """The item."""
+        if k != 0:
+            raise IndexError(f"{self.path}: sample {k}; there is 1")
+        partition: Any = self.path.parent.name
+        return self.dataset.read(self.path.parents[1], partition, int(self.path.name))
+
+    def readings(self, first: int = 0, stop: int | None = None) -> Iterator[Reading]:
+        """The item, if it is among them."""
+        return (self.read(k) for k in range(first, 1 if stop is None else stop))
+
+
+class GivenDataset(MapDataset):
+    """Map-style objects of the caller.
+
+    With threads (the default of `neurodata.prepare`) they are shared: `dataset[index]` is called from several at once.
+    With processes they are pickled, once for each shard.
+
+    Parameters
+    ----------
+    parts
+        The datasets, by partition.
+    to_signal
+        Makes a signal of the data of an item.
+    classes
+        Names of the classes; None: told by the labels.
+    targets, groups
+        Label and group of each item by partition, where known without reading them; else items are read for labels.
+    keys
+        Names of the items by partition; numbers where None.
+    files
+        Files that all samples come from, below `folder`, and whatever else items depend on: the identity of the source.
+        None: every item is read once and hashed before any is prepared, together with its label.
+    folder
+        Where files are looked for.
+
+    Raises
+    ------
+    FormatError
+        When an item cannot be read, or is no pair.
+    RecipeError
+        When there is no dataset, or labels, keys or groups do not fit.
+    """
+
+    def __init__(
+        self, name: str, title: str, form: Form, parts: Mapping[Partition, MapStyle], to_signal: ToSignal, *,
+        classes: Sequence[str] | None = None, targets: Mapping[Partition, Sequence[Any]] | None = None,
+        groups: Mapping[Partition, Sequence[Any]] | None = None, keys: Mapping[Partition, Sequence[str]] | None = None,
+        files: tuple[Sequence[Path], object] | None = None, folder: Path | None = None,
+        reader: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(name, title, form)
+        self.parts = {name: parts[name] for name in PARTITIONS if name in parts}
+        if not any(len(part) for part in self.parts.values()):
+            raise RecipeError(f"{name}: no samples; give a dataset that has some")
+        self.to_signal = to_signal
+        self.own_folder = (folder or Path()).absolute()
+        self._reader = dict(reader or {"name": "map", "version": 1})
+        self._files = files
+        self._packed: bytes | None = None
+        self._digest = "" if files else None
+        found = {part: self._labels(part, (targets or {}).get(part)) for part in self.parts}
+        self.classes = tuple(classes) if classes is not None else classes_of(found.values(), name)
+        self._listed = {
+            part: Listed(
+                _column(f"{name}: keys of {part}", (keys or {}).get(part), [f"{part}/{k}" for k in range(n)]),
+                found[part],
+                _column(f"{name}: groups of {part}", (groups or {}).get(part), [""] * n),
+            )
+            for part, n in ((part, len(data)) for part, data in self.parts.items())
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a task needs to travel with: the datasets, packed once, and not the lists of samples."""
+        if self._packed is None:
+            try:
+                self._packed = pickle.dumps((self.parts, self.to_signal))
+            except Exception as error:
+                raise RecipeError(
+                    f"{self.name}: cannot be sent to another process ({error}): prepare with threads, which "
+                    "neurodata.prepare does by default, or make the dataset and its transforms of module-level code"
+                ) from error
+        left_out = ("parts", "to_signal", "_listed", "_files")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As it was packed."""
+        vars(self).update(state)
+        self.parts, self.to_signal = pickle.loads(state["_packed"])
+
+    def readers(self) -> dict[str, Any]:
+        """The library that reads items, and its version."""
+        return dict(self._reader)
+
+    def listed(self, root: Path) -> Mapping[Partition, Listed]:
+        """As the datasets told."""
+        return self._listed
+
+    def read(self, root: Path, partition: Partition, index: int) -> Reading:
+        """The signal of one item."""
+        return self._signal(partition, index, self._item(partition, index)[0])
+
+    def source_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
+        """Those that were told."""
+        return () if self._files is None else self._files[0]
+
+    def source_facts(self, root: Path, samples: Sequence[SampleRef]) -> object:
+        """Keys, labels and groups; and what else was told, or the hash over all items."""
+        rows = [[ref.key, ref.target, ref.group, ref.recording] for ref in samples]
+        return [rows, self.content_sha256() if self._files is None else self._files[1]]
+
+    def content_sha256(self) -> str:
+        """Hash over the signals of all items; reads each of them, once."""
+        if not self._digest:
+            digest = hashlib.sha256()
+            for part, data in self.parts.items():
+                for k in range(len(data)):
+                    digest.update(signal_bytes(self._signal(part, k, self._item(part, k)[0]).signal))
+            self._digest = digest.hexdigest()
+        return self._digest
+
+    def _labels(self, part: Partition, told: Sequence[Any] | None) -> tuple[Any, ...]:
+        data = self.parts[part]
+        if told is None:
+            return tuple(_plain(self._item(part, k)[1]) for k in range(len(data)))
+        if len(told) != len(data):
+            raise RecipeError(f"{self.name}: {len(told)} labels for {len(data)} samples of {part}")
+        return tuple(map(_plain, told))
+
+    def _item(self, part: Partition, index: int) -> tuple[Any, Any]:
+        try:
+            item = self.parts[part][index]
+        except NeurodataError:
+            raise
+        except Exception as error:
+            raise FormatError(
+                f"{self.name}: item {index} of {part} cannot be read: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise FormatError(
+                f"{self.name}: item {index} of {part} is a {type(item).__name__}; expected a pair (data, label)"
+            )
+        return item[0], item[1]
+
+    def _signal(self, part: Partition, index: int, data: Any) -> Reading:
+        try:
+            reading = self.to_signal(data)
+        except NeurodataError as error:
+            raise FormatError(f"{self.name}: item {index} of {part}: {error}") from error
+        if not admits(self.form, reading.signal.form):
+            raise FormatError(
+                f"{self.name}: item {index} of {part} is {reading.signal.form}; expected {self.form}: state the form "
+                "that fits all samples"
+            )
+        return reading
+
+
+def class_index(label: Any, classes: Sequence[str], key: str) -> int:
+    """The class of a label that is the name or the number of one.
+
+    Raises
+    ------
+    FormatError
+        When it is neither.
+    """
+    if isinstance(label, str) and label in classes:
+        return classes.index(label)
+    if isinstance(label, int) and str(label) in classes and not 0 <= label < len(classes):
+        return classes.index(str(label))
+    if isinstance(label, int) and 0 <= label < len(classes):
+        return label
+    known = ", ".join(classes[:20]) + ", ..." * (len(classes) > 20)
+    raise FormatError(
+        f"{key}: has the label {label!r}; expected one of the {len(classes)} classes {known}, or its number"
+    )
+
+
+def classes_of(labels: Any, name: str) -> tuple[str, ...]:
+    """Names of the classes that labels tell: whole numbers count from 0 to the largest, others are sorted.
+
+    Raises
+    ------
+    FormatError
+        When labels are neither names nor whole numbers, or both.
+    """
+    found = {label for part in labels for label in part}
+    if all(isinstance(label, str) for label in found):
+        return tuple(sorted(found))
+    if not all(isinstance(label, int) for label in found):
+        odd = next(label for label in found if not isinstance(label, int))
+        raise FormatError(f"{name}: a label is {odd!r} among {len(found)}: expected whole numbers, or names, not both")
+    if min(found) < 0 or max(found) >= MOST_CLASSES:
+        return tuple(map(str, sorted(found)))
+    return tuple(map(str, range(max(found) + 1)))
+
+
+def signal_bytes(signal: Signal) -> bytes:
+    """Everything that a signal holds, for hashing."""
+    parts: list[bytes] = [type(signal).__name__.encode()]
+    for field in dataclasses.fields(signal):
+        value = getattr(signal, field.name)
+        if isinstance(value, np.ndarray):
+            parts += [f"{field.name} {value.dtype} {value.shape}".encode(), np.ascontiguousarray(value).tobytes()]
+        else:
+            parts.append(f"{field.name} {value!r}".encode())
+    return b"\0".join(parts)
+
+
+def counted(signal: Signal, **findings: int) -> Reading:
+    """A reading with those of the findings that are not 0."""
+    return Reading(signal, +Counter(findings))
+
+
+def _plain(label: Any) -> Any:
+    """A label as a Python number or text; what is neither stays what it is."""
+    if isinstance(label, bytes):
+        return label.decode("utf-8", "replace")
+    if isinstance(label, str):
+        return str(label)
+    try:
+        return operator.index(label.item() if hasattr(label, "item") else label)
+    except (TypeError, ValueError, RuntimeError):
+        try:
+            hash(label)
+        except TypeError:
+            return repr(label)
+        return label
+
+
+def _column(what: str, told: Sequence[Any] | None, default: Sequence[str]) -> tuple[str, ...]:
+    if told is None:
+        return tuple(default)
+    if len(told) != len(default):
+        raise RecipeError(f"{what}: {len(told)} for {len(default)} samples")
+    return tuple(map(str, told))
