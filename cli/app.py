@@ -10,8 +10,10 @@ from .bench import bench
 from .cache import cache
 from .convert import convert
 from .datasets import datasets
+from .export import export
 from .fetch import fetch
 from .formats import formats
+from .import_ import import_
 from .info import info
 from .prepare import prepare
 from .train import train
@@ -45,5 +47,6 @@ def _root(
     pass
 
 
-for command in (datasets, formats, info, fetch, prepare, verify, view, train, bench, convert, cache):
-    app.command(no_args_is_help=command not in (datasets, formats, cache))(command)
+for command in (datasets, formats, info, fetch, prepare, verify, view, train, bench, convert, export, import_, cache):
+    # "import" is a word of Python.
+    app.command(name=command.__name__.rstrip("_"), no_args_is_help=command not in (datasets, formats, cache))(command)

@@ -1,0 +1,122 @@
+"""WebDataset: tar files of up to 1,000 samples, `train-000000.tar`, a few members each.
+
+Members of a sample share a name up to the first dot: `00000012.frames.npy`, `00000012.cls` (the label as a decimal
+number), `00000012.json` (key, group). Source: the description of the format, https://github.com/webdataset/webdataset.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from pathlib import Path
+
+from neurodata.adapters._passing import (
+    Outgoing,
+    Passing,
+    array_of,
+    by_split,
+    described,
+    files_in,
+    json_of,
+    measured,
+    npy_bytes,
+)
+from neurodata.datasets import Partition
+from neurodata.errors import FormatError
+
+SAMPLES_PER_TAR = 1000
+# A member that is no more than a label or a JSON object.
+SMALL_BYTES = 1 << 20
+
+
+class WebDataset:
+    """The layout."""
+
+    lossless = "arrays in the stored type, uncompressed"
+
+    def write(self, folder: Path, split: Outgoing, samples: Iterable[Passing]) -> None:
+        """As many tar files as needed; the same samples give the same bytes."""
+        numbered = enumerate(samples)
+        for number in range(-(-split.n // SAMPLES_PER_TAR)):
+            with tarfile.open(folder / f"{split.partition}-{number:06d}.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+                for k, sample in islice(numbered, SAMPLES_PER_TAR):
+                    for name, array in sample.arrays.items():
+                        _add(tar, f"{k:08d}.{name}.npy", npy_bytes(array))
+                    _add(tar, f"{k:08d}.cls", str(sample.label).encode())
+                    _add(tar, f"{k:08d}.json", json.dumps(described(sample)).encode())
+
+    def read(self, path: Path) -> Iterator[tuple[Partition, Passing]]:
+        """Samples in the order of the files."""
+        top = path if path.is_dir() else path.parent
+        for partition, files in by_split(files_in(path, (".tar",)), top).items():
+            for file in files:
+                for sample in _samples(file):
+                    yield partition, sample
+
+    def recognises(self, path: Path) -> bool:
+        """A tar file, or a folder with one."""
+        return path.suffix == ".tar" if path.is_file() else any(path.rglob("*.tar"))
+
+
+LAYOUT = WebDataset()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    entry = tarfile.TarInfo(name)  # of 1970, and nobody's
+    entry.size = len(data)
+    tar.addfile(entry, io.BytesIO(data))
+
+
+def _samples(file: Path) -> Iterator[Passing]:
+    try:
+        with tarfile.open(file, "r:") as tar:
+            members = (member for member in tar if member.isfile())
+            for name, of_sample in groupby(members, key=lambda member: _parted(member.name)[0]):
+                yield _sample(file, name, {_parted(m.name)[1]: _content(file, tar, m) for m in of_sample})
+    except (tarfile.TarError, EOFError, OSError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{file}: no whole .tar ({error}): it is damaged") from error
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Name of the sample, and what the member is: split at the first dot of the file's name."""
+    folder, slash, base = name.rpartition("/")
+    stem, _, extension = base.partition(".")
+    return folder + slash + stem, extension
+
+
+def _content(file: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > file.stat().st_size:
+        raise FormatError(
+            f"{file}: {member.name} is said to have {member.size} bytes: more than the file; it is damaged"
+        )
+    found = tar.extractfile(member)
+    data = b"" if found is None else found.read()
+    if len(data) < member.size:
+        raise FormatError(f"{file}: {member.name} ends after {len(data)} of {member.size} bytes; the file is cut")
+    return data
+
+
+def _sample(file: Path, name: str, members: dict[str, bytes]) -> Passing:
+    told = json_of(members["json"], f"{file}: {name}.json") if "json" in members else {}
+    label = members.get("cls", members.get("label", b""))[:SMALL_BYTES].decode("utf-8", "replace").strip()
+    if not label:
+        label = str(told.get("label", told.get("cls", "")))
+    arrays = {
+        extension.removesuffix(".npy").removesuffix("npy") or "frames": array_of(data, f"{file}: {name}.{extension}")
+        for extension, data in members.items()
+        if extension == "npy" or extension.endswith(".npy")
+    }
+    if not arrays or not label:
+        raise FormatError(
+            f"{file}: sample {name} has the members {', '.join(sorted(members))}; "
+            "expected arrays (.npy) and a label (.cls)"
+        )
+    number = label.removeprefix("-").isdecimal()
+    return Passing(
+        str(told.get("key", "")), int(label) if number else label, str(told.get("group", "")), arrays, measured(told)
+    )
