@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.adapters._map import class_index, classes_of
-from neurodata.adapters._passing import EVENTS, FRAMES, TARGET, Passing, is_events
+from neurodata.adapters._passing import CARD, EVENTS, FRAMES, TARGET, Passing, is_events
 from neurodata.adapters.tonic import to_events
 from neurodata.datasets import PARTITIONS, Partition, Scheme
-from neurodata.errors import FormatError, StoreError
+from neurodata.errors import FormatError, NeurodataError, StoreError
 from neurodata.forms import ClipForm, Form, ImageForm, Sensor, form_from_json
 from neurodata.progress import Progress
 from neurodata.recipe import SPARSE_DTYPES, STORE_VERSION
@@ -91,10 +91,7 @@ class Seen:
     def add(self, partition: Partition, sample: Passing) -> None:
         """Look at one."""
         key = sample.key or f"{partition}/{len(self.keys[partition])}"
-        if is_events(sample.arrays) != is_events(self.shapes) and self.labels:
-            raise FormatError(
-                f"{self.where}: sample {key} has the arrays {', '.join(sample.arrays)}; others have others"
-            )
+        self._check_names(key, set(sample.arrays))
         self.keys[partition].append(key)
         self.groups.append(sample.group)
         self.labels.append(sample.label)
@@ -113,6 +110,19 @@ class Seen:
     def n(self) -> int:
         """Number of samples."""
         return len(self.labels)
+
+    def _check_names(self, key: str, names: set[str]) -> None:
+        signal = {name for name in names if not name.startswith(TARGET)}
+        if signal not in ({FRAMES}, set(EVENTS)):
+            raise FormatError(
+                f"{self.where}: sample {key} has the arrays {', '.join(sorted(names))}; "
+                "expected frames, or the columns t, x, y, p of events"
+            )
+        if self.labels and names != set(self.shapes):
+            raise FormatError(
+                f"{self.where}: sample {key} has the arrays {', '.join(sorted(names))}, and others "
+                f"{', '.join(sorted(self.shapes))}"
+            )
 
 
 def write_store(
@@ -133,7 +143,14 @@ def write_store(
         When the layout cannot hold them, or the store cannot be written.
     """
     seen = _seen(incoming, progress)
-    head, classes, scheme = _head(incoming, seen, layout, samples_per_shard)
+    try:
+        head, classes, scheme = _head(incoming, seen, layout, samples_per_shard)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, NeurodataError) or incoming.card is None:
+            raise
+        raise FormatError(
+            f"{incoming.where}: its {CARD} is damaged ({error}); move it away to import the files without it"
+        ) from error
     name = f"{head.recipe_name}-{head.recipe_id[:12]}{'-twin' * (head.source_kind == 'twin')}-{head.source_id[:8]}"
     folder = cache_root(cache) / "stores" / head.dataset / name
     with exclusive(folder.with_name(f".{name}.lock"), f"importing {name}", on_wait):
@@ -151,7 +168,7 @@ def _seen(incoming: Incoming, progress: Progress) -> Seen:
         raise FormatError(f"{incoming.where}: holds no samples")
     keys = [key for part in PARTITIONS for key in seen.keys[part]]
     if len(set(keys)) < len(keys):
-        twice = next(key for k, key in enumerate(keys) if key in keys[:k])
+        twice = Counter(keys).most_common(1)[0][0]
         raise FormatError(f"{incoming.where}: two samples have the key {twice!r}; take one out")
     return seen
 
@@ -213,8 +230,6 @@ def _layout(incoming: Incoming, seen: Seen, wanted: str | None, samples_per_shar
         return EventsLayout(_sensor(incoming, seen), compression="zstd", **files)
     array = _array(incoming, seen, content)
     kind = wanted or content.get("kind") or ("sparse" if array.has_variable_steps else "dense")
-    if kind == "events":  # frames were made of them when they were exported
-        kind = "sparse" if array.has_variable_steps else "dense"
     if kind not in ("dense", "sparse"):
         raise FormatError(f"layout {kind!r}; expected dense or sparse")
     if kind == "dense" and array.has_variable_steps:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,7 @@ class Listed(NamedTuple):
     keys: tuple[str, ...]
     labels: tuple[Any, ...]  # as the dataset has them
     groups: tuple[str, ...]
+    items: tuple[int, ...]  # number of each in the dataset
 
 
 # (data of an item) to its signal, and what was put right on the way.
@@ -129,11 +130,11 @@ class MapDataset(Dataset):
         return folder
 
     def samples(self, root: Path) -> Sequence[SampleRef]:
-        """One sample an item, in the order of partitions and items."""
+        """One sample an item, in the order of partitions and lists."""
         return [
-            SampleRef(key, f"{partition}/{k}", class_index(label, self.classes, key), group or key, item=0)
+            SampleRef(key, _recording(partition, key), class_index(label, self.classes, key), group or key, item=item)
             for partition, listed in self.listed(root).items()
-            for k, (key, label, group) in enumerate(zip(*listed, strict=True))
+            for key, label, group, item in zip(*listed, strict=True)
         ]
 
     def schemes(self, root: Path, samples: Sequence[SampleRef]) -> Mapping[str, Scheme]:
@@ -157,14 +158,13 @@ class MapDataset(Dataset):
         """There is none."""
         raise RecipeError(f"{self.name}: a dataset of another library has no twin")
 
-    def _open(self, path: Path, sensor: Sensor | None) -> Item:
-        # <root>/<partition>/<number>, as `samples` says.
-        return Item(self, path)
+    def _open(self, path: Path, sensor: Sensor | None) -> OneItem:
+        return OneItem(self, path)  # <root>/<partition>/<key>: see `_recording`
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One item as a `Collection` of one sample."""
+class OneItem:
+    """The items of one partition as a `Collection`, of which a task reads the one that it is told."""
 
     dataset: MapDataset
     path: Path
@@ -176,8 +176,8 @@ class Item:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The only one."""
-        return ("0",)
+        """None: the dataset tells."""
+        return ()
 
     @property
     def labels(self) -> NDArray[np.int64] | None:
@@ -200,15 +200,18 @@ class Item:
         return self.dataset.sensor
 
     def read(self, k: int) -> Reading:
-        """The item."""
-        if k != 0:
-            raise IndexError(f"{self.path}: sample {k}; there is 1")
-        partition: Any = self.path.parent.name
-        return self.dataset.read(self.path.parents[1], partition, int(self.path.name))
+        """Item k of the dataset."""
+        partition = cast(Partition, self.path.parent.name)
+        return self.dataset.read(self.path.parents[1], partition, k)
 
     def readings(self, first: int = 0, stop: int | None = None) -> Iterator[Reading]:
-        """The item, if it is among them."""
-        return (self.read(k) for k in range(first, 1 if stop is None else stop))
+        """Items first to stop - 1."""
+        return (self.read(k) for k in range(first, first + 1 if stop is None else stop))
+
+
+def _recording(partition: Partition, key: str) -> str:
+    """A path that names the sample and is the same on every machine: what a store orders samples by."""
+    return f"{partition}/{key.replace('/', ':')}"
 
 
 class GivenDataset(MapDataset):
@@ -228,7 +231,8 @@ class GivenDataset(MapDataset):
     targets, groups
         Label and group of each item by partition, where known without reading them; else items are read for labels.
     keys
-        Names of the items by partition; numbers where None.
+        Names of the items by partition, in the order of which samples are listed, whatever the order of the items: that
+        of files differs between machines. Numbers where None.
     files
         Files that all samples come from, below `folder`, and whatever else items depend on: the identity of the source.
         None: every item is read once and hashed before any is prepared, together with its label.
@@ -263,12 +267,7 @@ class GivenDataset(MapDataset):
         found = {part: self._labels(part, (targets or {}).get(part)) for part in self.parts}
         self.classes = tuple(classes) if classes is not None else classes_of(found.values(), name)
         self._listed = {
-            part: Listed(
-                _column(f"{name}: keys of {part}", (keys or {}).get(part), [f"{part}/{k}" for k in range(n)]),
-                found[part],
-                _column(f"{name}: groups of {part}", (groups or {}).get(part), [""] * n),
-            )
-            for part, n in ((part, len(data)) for part, data in self.parts.items())
+            part: self._list(part, (keys or {}).get(part), found[part], (groups or {}).get(part)) for part in self.parts
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -307,7 +306,7 @@ class GivenDataset(MapDataset):
 
     def source_facts(self, root: Path, samples: Sequence[SampleRef]) -> object:
         """Keys, labels and groups; and what else was told, or the hash over all items."""
-        rows = [[ref.key, ref.target, ref.group, ref.recording] for ref in samples]
+        rows = sorted([ref.recording, ref.key, ref.target, ref.group] for ref in samples)
         return [rows, self.content_sha256() if self._files is None else self._files[1]]
 
     def content_sha256(self) -> str:
@@ -327,6 +326,18 @@ class GivenDataset(MapDataset):
         if len(told) != len(data):
             raise RecipeError(f"{self.name}: {len(told)} labels for {len(data)} samples of {part}")
         return tuple(map(_plain, told))
+
+    def _list(
+        self, part: Partition, keys: Sequence[str] | None, labels: Sequence[Any], groups: Sequence[Any] | None
+    ) -> Listed:
+        n = len(labels)
+        order = range(n) if keys is None else sorted(range(n), key=keys.__getitem__)
+        named = _column(f"{self.name}: keys of {part}", keys, [f"{part}/{k}" for k in range(n)])
+        grouped = _column(f"{self.name}: groups of {part}", groups, [""] * n)
+        sorted_named, sorted_labels, sorted_groups = (
+            tuple(column[k] for k in order) for column in (named, labels, grouped)
+        )
+        return Listed(sorted_named, sorted_labels, sorted_groups, tuple(order))
 
     def _item(self, part: Partition, index: int) -> tuple[Any, Any]:
         try:

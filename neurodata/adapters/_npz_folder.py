@@ -136,9 +136,9 @@ def _sample(file: Path) -> Passing:
 
 
 def _label(label: NDArray[Any] | None, file: Path) -> int | str:
-    """The label of a file; else its folder's name."""
+    """The label of a file; else its folder's name, which may be a number."""
     if label is None:
-        return file.parent.name
+        return int(file.parent.name) if file.parent.name.isdecimal() else file.parent.name
     value = label.reshape(-1)[0].item()
     return value if isinstance(value, int | str) else _whole(value, file)
 

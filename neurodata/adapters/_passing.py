@@ -117,8 +117,7 @@ class Layout(Protocol):
 
 def outgoing(split: Split) -> tuple[Outgoing, Callable[[], Iterator[Passing]]]:
     """What a split has in common, and its samples in order: events as stored where it is a store of events."""
-    store = split.store
-    has_events = isinstance(store.head.layout, EventsLayout) and split.source.view is None
+    store, has_events = split.store, holds_events(split)
     stacked = {TARGET + spec.name for spec in split.target_specs if not spec.is_ragged}
     if not has_events and not split.spec.has_variable_steps:
         stacked.add(FRAMES)
@@ -148,6 +147,11 @@ def outgoing(split: Split) -> tuple[Outgoing, Callable[[], Iterator[Passing]]]:
     return common, samples
 
 
+def holds_events(split: Split) -> bool:
+    """Whether samples are events as stored, and no frames that a view makes of them."""
+    return isinstance(split.store.head.layout, EventsLayout) and split.source.view is None
+
+
 def is_events(arrays: Mapping[str, Any]) -> bool:
     """Whether there are the columns of events."""
     return set(EVENTS) <= set(arrays)
@@ -159,8 +163,9 @@ def described(sample: Passing) -> dict[str, Any]:
 
 
 def measured(told: Mapping[str, Any]) -> dict[str, int]:
-    """The numbers of the sample table that a file tells."""
-    return {name: int(told[name]) for name in MEASURED if name in told}
+    """The numbers of the sample table that a file tells, as far as they can be ones."""
+    found = {name: told[name] for name in MEASURED if isinstance(told.get(name), int | np.integer)}
+    return {name: int(value) for name, value in found.items() if 0 <= value < 1 << 63}
 
 
 def read_card(path: Path) -> dict[str, Any] | None:
@@ -178,9 +183,12 @@ def read_card(path: Path) -> dict[str, Any] | None:
         card = read_json(file)
     except StorageError as error:
         raise FormatError(str(error)) from error
-    if not isinstance(card, dict) or card.get("version") != 1 or not isinstance(card.get("classes"), list):
+    kinds = {"version": int, "kind": str, "classes": list, "scheme": dict, "content": dict}
+    is_card = isinstance(card, dict) and all(isinstance(card.get(name), kind) for name, kind in kinds.items())
+    if not is_card or card["version"] != 1:
         raise FormatError(f"{file}: is no card of an export of version 1; move it away to import the files without it")
-    return card
+    found: dict[str, Any] = card
+    return found
 
 
 def split_of(words: Iterable[str]) -> Partition | None:
@@ -214,7 +222,7 @@ def by_split(files: Iterable[Path], top: Path) -> dict[Partition, list[Path]]:
     for file in files:
         parts = file.relative_to(top).parts if file != top else (file.name,)
         stem = parts[-1].split(".")[0].split("-")[0]
-        found[split_of([*parts[:-1], stem]) or "train"].append(file)
+        found[split_of([*parts[:-1], stem]) or split_of([top.name]) or "train"].append(file)
     return {part: own for part, own in found.items() if own}
 
 

@@ -14,6 +14,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from neurodata.adapters._passing import (
+    FRAMES,
     Outgoing,
     Passing,
     array_of,
@@ -107,7 +108,7 @@ def _sample(file: Path, name: str, members: dict[str, bytes]) -> Passing:
     if not label:
         label = str(told.get("label", told.get("cls", "")))
     arrays = {
-        extension.removesuffix(".npy").removesuffix("npy") or "frames": array_of(data, f"{file}: {name}.{extension}")
+        extension.removesuffix("npy").removesuffix(".") or FRAMES: array_of(data, f"{file}: {name}.{extension}")
         for extension, data in members.items()
         if extension == "npy" or extension.endswith(".npy")
     }
@@ -116,6 +117,8 @@ def _sample(file: Path, name: str, members: dict[str, bytes]) -> Passing:
             f"{file}: sample {name} has the members {', '.join(sorted(members))}; "
             "expected arrays (.npy) and a label (.cls)"
         )
+    if len(arrays) == 1:
+        arrays = {FRAMES: next(iter(arrays.values()))}
     number = label.removeprefix("-").isdecimal()
     return Passing(
         str(told.get("key", "")), int(label) if number else label, str(told.get("group", "")), arrays, measured(told)

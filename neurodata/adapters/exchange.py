@@ -64,7 +64,7 @@ class Estimate:
 
 
 def export_store(
-    store: Store,
+    store: Store | Split,
     to: str,
     out: str | Path,
     *,
@@ -77,7 +77,8 @@ def export_store(
     Parameters
     ----------
     store
-        Of frames, or of events, which stay events.
+        Of frames, or of events, which stay events. Or a split of one, which may be selected, carved, of some classes,
+        or have a view: what that makes of events in epoch 0 is written then.
     to
         "webdataset", "hdf5", "npz", "spikingjelly" or "tonic".
     out
@@ -113,11 +114,11 @@ def export_store(
         for one in splits:
             _write(folder, to, one, on_sample)
         on_sample()
-        write_json(folder / CARD, _card(store, to, splits))
+        write_json(folder / CARD, _card(to, splits))
     return target
 
 
-def estimate(store: Store, to: str, *, split: str | None = None, scheme: str | None = None) -> Estimate:
+def estimate(store: Store | Split, to: str, *, split: str | None = None, scheme: str | None = None) -> Estimate:
     """How large an export will be, by exporting a few samples into a temporary folder.
 
     Raises
@@ -135,14 +136,18 @@ def estimate(store: Store, to: str, *, split: str | None = None, scheme: str | N
     return Estimate({one.origin.partition: len(one) for one in splits}, round(n_bytes))
 
 
-def splits_of(store: Store, split: str | None, scheme: str | None) -> list[Split]:
+def splits_of(store: Store | Split, split: str | None, scheme: str | None) -> list[Split]:
     """The split that is named, or all that hold samples.
 
     Raises
     ------
     UnknownNameError, LoaderError
-        As `Store.split`.
+        As `Store.split`; also when a split is given that is to be split.
     """
+    if isinstance(store, Split):
+        if split is not None or scheme is not None:
+            raise LoaderError(f"{store!r} is one split already: leave split and scheme out")
+        return [store]
     if split is not None:
         return [store.split(split, scheme=scheme)]
     index = store.schemes.get(scheme or store.head.default_scheme)
@@ -302,10 +307,9 @@ def _write(folder: Path, to: str, split: Split, on_sample: Callable[[], None] = 
     layout_named(to).write(folder, common, told())
 
 
-def _card(store: Store, to: str, splits: Sequence[Split]) -> dict[str, Any]:
-    head, scheme = store.head, splits[0].origin.scheme
-    index = store.schemes[scheme]
-    counts = {part: len(index[part]) for part in PARTITIONS}
+def _card(to: str, splits: Sequence[Split]) -> dict[str, Any]:
+    first = splits[0]
+    store, head, scheme = first.store, first.store.head, first.origin.scheme
     written = {one.origin.partition: len(one) for one in splits}
     return {
         "version": 1,
@@ -315,12 +319,26 @@ def _card(store: Store, to: str, splits: Sequence[Split]) -> dict[str, Any]:
         "recipe_id": head.recipe_id,
         "source_id": head.source_id,
         "source_kind": head.source_kind,
-        # Of a scheme of which a partition is left out, or that leaves samples out.
+        # Also where a split, or samples that are in none, are left out.
         "partial": head.partial or sum(written.values()) < len(store),
-        "scheme": {"name": scheme, "description": index.description},
-        "counts": {part: written.get(part, 0) for part in counts},
-        "classes": list(head.classes),
-        "content": head.to_json() | {"layout": head.layout.to_json()},
+        "scheme": {"name": scheme, "description": store.schemes[scheme].description},
+        "counts": {part: written.get(part, 0) for part in PARTITIONS},
+        "classes": list(first.classes),
+        "content": head.to_json() | {"layout": _content(first)},
+    }
+
+
+def _content(split: Split) -> dict[str, Any]:
+    """The layout of the store; of frames that a view makes, what is said of them."""
+    layout = split.store.head.layout.to_json()
+    if split.source.view is None:
+        return layout
+    spec = split.spec
+    shape = [0 if spec.has_variable_steps else spec.shape[0], *spec.shape[1:]] if spec.shape else []
+    return {name: layout[name] for name in ("targets",) if name in layout} | {
+        "shape": shape,
+        "dtype": spec.dtype.name,
+        "axes": list(spec.axes),
     }
 
 

@@ -70,10 +70,11 @@ def source(
     Returns
     -------
     GivenDataset
-        Keys are paths of the files where the dataset has one for each sample, else "train/12". Groups are its `users`
+        Keys are paths of the files, and samples in their order, where the dataset has one for each sample; else
+        "train/12", in the order of items. Groups are its `users`
         or `speaker`, where it has these. What tells one source from another is the sha256 of the files, and the
         options of the dataset. Where it tells no folder, or transforms items, each item is read once and hashed before
-        any is prepared (one more pass through the data).
+        any is prepared or a store is looked for (one more pass through the data).
 
     Raises
     ------

@@ -59,8 +59,8 @@ def source(
     Returns
     -------
     GivenDataset
-        Keys are "train/12". Each item is read once and hashed before any is prepared (one more pass through the data):
-        nothing else tells whether it is the same data as last time.
+        Keys are "train/12". Each item is read once and hashed before any is prepared or a store is looked for (one more
+        pass through the data): nothing else tells whether it is the same data as last time.
 
     Raises
     ------

@@ -478,6 +478,41 @@ def test_a_view_of_events_is_exported_as_frames_only_where_it_is_asked_for(folde
         as_spikingjelly(store["train"])
 
 
+def test_a_split_that_was_chosen_is_exported_as_it_is(folder: Path, tmp_path: Path) -> None:
+    store = neurodata.prepare(f"folder:{folder}", layout="events")
+    view = [{"name": "event_frame", "T": 3}]
+    split = store.split("train", classes=["c", "a"]).with_view(view).select([3, 0, 2])
+    found = import_samples(export_store(split, "npz", tmp_path / "out"))
+    assert (found.head.classes, found.head.partial) == (("c", "a"), True)
+    assert found.array == split.spec
+    for i in range(3):
+        frames, label = split[i]
+        np.testing.assert_array_equal(found["train"][i][0], frames)
+        assert (found["train"][i][1], found["train"].keys[i]) == (label, split.keys[i])
+    with pytest.raises(LoaderError, match="one split already"):
+        export_store(split, "npz", tmp_path / "other", split="test")
+
+
+@pytest.mark.parametrize("name", ["classes", "scheme", "content", "version", "kind"])
+@pytest.mark.parametrize("value", [None, 7, [1], {"a": 1}, {"layout": {"shape": 3}}, {"layout": {"targets": [1]}}])
+def test_a_damaged_card_is_an_error_of_ours(store: Store, tmp_path: Path, name: str, value: Any) -> None:
+    card = export_store(store, "npz", tmp_path / "out") / "neurodata.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {name: value}))
+    with suppress(NeurodataError):  # and no other error
+        import_samples(tmp_path / "out")
+    card.unlink()
+    assert len(import_samples(tmp_path / "out")) == 10
+
+
+def test_numbered_folders_are_class_numbers(tmp_path: Path) -> None:
+    for k in (0, 2, 10):
+        (tmp_path / "test" / str(k)).mkdir(parents=True)
+        np.savez(tmp_path / "test" / str(k) / "a.npz", frames=np.zeros((2, 3), np.uint8), key=f"k{k}")
+    found = import_samples(tmp_path / "test", name="numbered")
+    assert sorted(found["test"].labels.tolist()) == [0, 2, 10]
+    assert len(found.head.classes) == 11
+
+
 def test_recordings_without_events_go_and_come_back(tmp_path: Path) -> None:
     home = tmp_path / "recordings" / "train" / "a"
     home.mkdir(parents=True)

@@ -280,6 +280,23 @@ def test_another_byte_in_a_file_of_tonics_is_another_source(n_mnist: Path) -> No
     assert neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist).head.source_id != first.head.source_id
 
 
+def test_the_order_that_tonic_lists_files_in_makes_no_difference(n_mnist: Path) -> None:
+    import tonic
+
+    first, second = (tonic.datasets.NMNIST(str(n_mnist)) for _ in range(2))
+    second.data.reverse()
+    second.targets.reverse()
+    store = neurodata.prepare(source(first), T=4)
+    files = {path.relative_to(store.path): path.read_bytes() for path in store.path.rglob("*") if path.is_file()}
+    again = neurodata.prepare(source(second), T=4, force=True)
+    assert again.path == store.path
+    assert files == {
+        path.relative_to(store.path): path.read_bytes() for path in store.path.rglob("*") if path.is_file()
+    }
+    keys = list(store["train"].keys)
+    assert keys == sorted(keys)
+
+
 def test_options_of_a_dataset_are_part_of_its_identity(n_mnist: Path) -> None:
     import tonic
 
