@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -226,34 +227,9 @@ def by_split(files: Iterable[Path], top: Path) -> dict[Partition, list[Path]]:
     return {part: own for part, own in found.items() if own}
 
 
-def array_of(data: bytes, where: str) -> NDArray[Any]:
-    """The array of an .npy file in memory; nothing is unpickled, and no size is believed before it is checked.
-
-    Raises
-    ------
-    FormatError
-        When it is no whole array of plain numbers.
-    """
-    from io import BytesIO
-
-    file = BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = read(file)
-        flat = np.frombuffer(data, dtype, offset=file.tell()) if not dtype.hasobject else None
-    except (ValueError, SyntaxError, TypeError, KeyError, EOFError) as error:
-        raise FormatError(f"{where}: no whole .npy array ({error})") from error
-    if flat is None or flat.size != int(np.prod(shape, dtype=object)):
-        raise FormatError(f"{where}: an array of {dtype} {shape}; expected plain numbers that fill the file")
-    return flat.reshape(shape, order="F" if is_fortran else "C")
-
-
 def npy_bytes(array: NDArray[Any]) -> bytes:
     """An array as an .npy file."""
-    from io import BytesIO
-
-    file = BytesIO()
+    file = io.BytesIO()
     np.lib.format.write_array(
         file, np.ascontiguousarray(array).reshape(array.shape), version=(1, 0), allow_pickle=False
     )

@@ -12,12 +12,14 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from neurodata.adapters._passing import (
     FRAMES,
     Outgoing,
     Passing,
-    array_of,
     by_split,
     described,
     files_in,
@@ -26,7 +28,8 @@ from neurodata.adapters._passing import (
     npy_bytes,
 )
 from neurodata.datasets import Partition
-from neurodata.errors import FormatError
+from neurodata.errors import FormatError, NeurodataError
+from neurodata.formats import read_npy_at
 
 SAMPLES_PER_TAR = 1000
 # A member that is no more than a label or a JSON object.
@@ -76,9 +79,9 @@ def _samples(file: Path) -> Iterator[Passing]:
         with tarfile.open(file, "r:") as tar:
             members = (member for member in tar if member.isfile())
             for name, of_sample in groupby(members, key=lambda member: _parted(member.name)[0]):
-                yield _sample(file, name, {_parted(m.name)[1]: _content(file, tar, m) for m in of_sample})
-    except (tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, FormatError):
+                yield _sample(file, tar, name, {_parted(member.name)[1]: member for member in of_sample})
+    except (tarfile.TarError, EOFError, ValueError, OSError) as error:
+        if isinstance(error, NeurodataError):
             raise
         raise FormatError(f"{file}: no whole .tar ({error}): it is damaged") from error
 
@@ -90,26 +93,13 @@ def _parted(name: str) -> tuple[str, str]:
     return folder + slash + stem, extension
 
 
-def _content(file: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if member.size > file.stat().st_size:
-        raise FormatError(
-            f"{file}: {member.name} is said to have {member.size} bytes: more than the file; it is damaged"
-        )
-    found = tar.extractfile(member)
-    data = b"" if found is None else found.read()
-    if len(data) < member.size:
-        raise FormatError(f"{file}: {member.name} ends after {len(data)} of {member.size} bytes; the file is cut")
-    return data
-
-
-def _sample(file: Path, name: str, members: dict[str, bytes]) -> Passing:
-    told = json_of(members["json"], f"{file}: {name}.json") if "json" in members else {}
-    label = members.get("cls", members.get("label", b""))[:SMALL_BYTES].decode("utf-8", "replace").strip()
-    if not label:
-        label = str(told.get("label", told.get("cls", "")))
+def _sample(file: Path, tar: tarfile.TarFile, name: str, members: dict[str, tarfile.TarInfo]) -> Passing:
+    told = json_of(_small(file, tar, members["json"]), f"{file}: {name}.json") if "json" in members else {}
+    label = next((_text(file, tar, members[word]) for word in ("cls", "label") if word in members), "")
+    label = label or str(told.get("label", told.get("cls", "")))
     arrays = {
-        extension.removesuffix("npy").removesuffix(".") or FRAMES: array_of(data, f"{file}: {name}.{extension}")
-        for extension, data in members.items()
+        extension.removesuffix("npy").removesuffix(".") or FRAMES: _array(file, member)
+        for extension, member in members.items()
         if extension == "npy" or extension.endswith(".npy")
     }
     if not arrays or not label:
@@ -123,3 +113,24 @@ def _sample(file: Path, name: str, members: dict[str, bytes]) -> Passing:
     return Passing(
         str(told.get("key", "")), int(label) if number else label, str(told.get("group", "")), arrays, measured(told)
     )
+
+
+def _array(file: Path, member: tarfile.TarInfo) -> NDArray[Any]:
+    if member.issparse():
+        raise FormatError(f"{file}: {member.name} is kept with holes; write the .tar without --sparse")
+    return read_npy_at(file, member.offset_data, member.size, member.name)
+
+
+def _text(file: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    return _small(file, tar, member).decode("utf-8", "replace").strip()
+
+
+def _small(file: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """A label or a JSON object."""
+    if member.size > SMALL_BYTES:
+        raise FormatError(f"{file}: {member.name} has {member.size} bytes; expected a label or a small JSON object")
+    found = tar.extractfile(member)
+    data = b"" if found is None else found.read()
+    if len(data) < member.size:
+        raise FormatError(f"{file}: {member.name} ends after {len(data)} of {member.size} bytes; the file is cut")
+    return data

@@ -295,6 +295,17 @@ def write_members(file: BinaryIO, members: Mapping[str, Parts]) -> None:
                     member.write(part.tobytes())
 
 
+def read_npy_at(path: Path, offset: int, n_bytes: int, name: str) -> NDArray[Any]:
+    """The array of an .npy file that lies whole within another file, such as a .tar; FormatError as for `read_npy`."""
+    with RecordingFile(path) as file:
+        if not 0 <= offset <= offset + n_bytes <= file.size_bytes:
+            raise FormatError(
+                f"{path}: byte {offset}: {name} is said to have {n_bytes} bytes, in a file of {file.size_bytes}; it is "
+                "truncated or damaged: get it again"
+            )
+        return _whole(file, _array(file, Member(offset, n_bytes, n_bytes), name))
+
+
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz file by name; FormatError where it is damaged, or holds other than plain arrays."""
     with RecordingFile(path) as file:

@@ -293,8 +293,8 @@ def test_shards_that_others_wrote(tmp_path: Path) -> None:
     [
         ({"a.npy": npy(np.ones(3))}, "expected arrays"),
         ({"a.cls": b"1"}, "expected arrays"),
-        ({"a.npy": npy(np.ones((2, 2)))[:-3], "a.cls": b"1"}, "fill the file|no whole .npy"),
-        ({"a.npy": b"nothing", "a.cls": b"1"}, "no whole .npy"),
+        ({"a.npy": npy(np.ones((2, 2)))[:-3], "a.cls": b"1"}, "expected what fills them"),
+        ({"a.npy": b"nothing", "a.cls": b"1"}, r"a.npy is no .npy array"),
         ({"a.npy": npy(np.ones(3)), "a.cls": b"1", "a.json": b"[1"}, "no JSON"),
         ({"a.npy": npy(np.ones(3)), "a.cls": b"1", "a.json": b"[1]"}, "expected an object"),
         (
