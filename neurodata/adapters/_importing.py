@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.adapters._map import class_index, classes_of
+from neurodata.adapters._map import class_index, classes_of, names_of
 from neurodata.adapters._passing import CARD, EVENTS, FRAMES, TARGET, Passing, is_events
 from neurodata.adapters.tonic import to_events
 from neurodata.datasets import PARTITIONS, Partition, Scheme
@@ -177,7 +177,7 @@ def _head(
     incoming: Incoming, seen: Seen, layout: str | None, samples_per_shard: int
 ) -> tuple[StoreHead, tuple[str, ...], Scheme]:
     card = incoming.card or {}
-    told = incoming.classes if incoming.classes is not None else card.get("classes")
+    told = _told_classes(incoming)
     classes = tuple(map(str, told)) if told is not None else classes_of([seen.labels], incoming.where)
     stored = _layout(incoming, seen, layout, samples_per_shard)
     scheme_told = card.get("scheme") or {}
@@ -298,7 +298,7 @@ def _write(
     folder: Path,
     progress: Progress,
 ) -> None:
-    rows = _rows(seen, classes)
+    rows = _rows(seen, classes, _told_classes(incoming) is None)
     size = head.layout.samples_per_shard
     n_shards = -(-len(rows) // size)
     again = Seen(incoming.where)
@@ -329,11 +329,16 @@ def _looked_at(incoming: Incoming, seen: Seen) -> Iterator[Passing]:
         yield sample
 
 
-def _rows(seen: Seen, classes: tuple[str, ...]) -> list[SampleRow]:
+def _told_classes(incoming: Incoming) -> Sequence[Any] | None:
+    return incoming.classes if incoming.classes is not None else (incoming.card or {}).get("classes")
+
+
+def _rows(seen: Seen, classes: tuple[str, ...], by_name: bool) -> list[SampleRow]:
     keys = [key for part in PARTITIONS for key in seen.keys[part]]
+    found = names_of(seen.labels) if by_name else seen.labels
     labels = [
         class_index(label, classes, key) if classes else _number(label, key)
-        for key, label in zip(keys, seen.labels, strict=True)
+        for key, label in zip(keys, found, strict=True)
     ]
     return [SampleRow(key, label, group) for key, label, group in zip(keys, labels, seen.groups, strict=True)]
 

@@ -8,7 +8,7 @@ import operator
 import pickle
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
@@ -265,7 +265,11 @@ class GivenDataset(MapDataset):
         self._packed: bytes | None = None
         self._digest = "" if files else None
         found = {part: self._labels(part, (targets or {}).get(part)) for part in self.parts}
-        self.classes = tuple(classes) if classes is not None else classes_of(found.values(), name)
+        if classes is None:
+            self.classes = classes_of(found.values(), name)
+            found = {part: names_of(labels) for part, labels in found.items()}
+        else:
+            self.classes = tuple(classes)
         self._listed = {
             part: self._list(part, (keys or {}).get(part), found[part], (groups or {}).get(part)) for part in self.parts
         }
@@ -377,8 +381,6 @@ def class_index(label: Any, classes: Sequence[str], key: str) -> int:
     """
     if isinstance(label, str) and label in classes:
         return classes.index(label)
-    if isinstance(label, int) and str(label) in classes and not 0 <= label < len(classes):
-        return classes.index(str(label))
     if isinstance(label, int) and 0 <= label < len(classes):
         return label
     known = ", ".join(classes[:20]) + ", ..." * (len(classes) > 20)
@@ -387,7 +389,12 @@ def class_index(label: Any, classes: Sequence[str], key: str) -> int:
     )
 
 
-def classes_of(labels: Any, name: str) -> tuple[str, ...]:
+def names_of(labels: Sequence[Any]) -> tuple[str, ...]:
+    """Labels as the names that `classes_of` gives their classes."""
+    return tuple(label if isinstance(label, str) else f"{label:d}" for label in labels)
+
+
+def classes_of(labels: Iterable[Iterable[Any]], name: str) -> tuple[str, ...]:
     """Names of the classes that labels tell: whole numbers count from 0 to the largest, others are sorted.
 
     Raises
@@ -402,7 +409,7 @@ def classes_of(labels: Any, name: str) -> tuple[str, ...]:
         odd = next(label for label in found if not isinstance(label, int))
         raise FormatError(f"{name}: a label is {odd!r} among {len(found)}: expected whole numbers, or names, not both")
     if min(found) < 0 or max(found) >= MOST_CLASSES:
-        return tuple(map(str, sorted(found)))
+        return names_of(sorted(found))
     return tuple(map(str, range(max(found) + 1)))
 
 

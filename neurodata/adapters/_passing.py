@@ -23,6 +23,8 @@ CARD = "neurodata.json"
 EVENTS = ("t", "x", "y", "p")
 FRAMES = "frames"
 TARGET = "target."
+# Samples that are fetched at a time from a store behind a URL.
+FETCHED = 64
 # Numbers of the sample table that go along.
 MEASURED = ("n_events", "duration_us")
 # What folders and files of others call the partitions.
@@ -132,18 +134,23 @@ def outgoing(split: Split) -> tuple[Outgoing, Callable[[], Iterator[Passing]]]:
         frozenset(stacked),
     )
 
+    def sample(i: int) -> Passing:
+        index, row = int(split.indices[i]), split.row(i)
+        arrays: dict[str, NDArray[Any]]
+        if has_events:
+            events = store.read_events(index)
+            arrays = {"t": events.t, "x": events.x, "y": events.y, "p": events.p}
+        else:
+            arrays = {FRAMES: split.source.read(index)}
+        for spec in split.target_specs:
+            arrays[TARGET + spec.name] = store.read_target(index, spec.name)
+        return Passing(row.key, row.target, row.group, arrays, dict(row.meta))
+
     def samples() -> Iterator[Passing]:
-        for i, index in enumerate(split.indices.tolist()):
-            row = split.row(i)
-            arrays: dict[str, NDArray[Any]]
-            if has_events:
-                events = store.read_events(index)
-                arrays = {"t": events.t, "x": events.x, "y": events.y, "p": events.p}
-            else:
-                arrays = {FRAMES: split.source.read(index)}
-            for spec in split.target_specs:
-                arrays[TARGET + spec.name] = store.read_target(index, spec.name)
-            yield Passing(row.key, row.target, row.group, arrays, dict(row.meta))
+        for first in range(0, len(split), FETCHED):
+            some = range(first, min(first + FETCHED, len(split)))
+            with store.fetch(split.indices[some.start : some.stop]).in_use():
+                yield from map(sample, some)
 
     return common, samples
 

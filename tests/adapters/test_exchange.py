@@ -45,10 +45,10 @@ def _nothing_waits_for_the_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten recordings of three classes, the last three for test."""
-    home = tmp_path / "recordings"
+    home = tmp_path_factory.mktemp("ten") / "recordings"
     for k in range(10):
         place = home / ("test" if k >= 7 else "train") / "abc"[k % 3]
         place.mkdir(parents=True, exist_ok=True)
@@ -56,9 +56,9 @@ def folder(tmp_path: Path) -> Path:
     return home
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def store(folder: Path) -> Store:
-    return neurodata.prepare(f"folder:{folder}", T=4)
+    return neurodata.prepare(f"folder:{folder}", T=4, cache=folder.parent / "cache")
 
 
 def assert_equal(one: Store, other: Store) -> None:
@@ -147,7 +147,7 @@ DTYPES = ("uint8", "int16", "float32", "float64", "bool", "uint32")
     n_test=st.integers(0, 3),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_frames_of_any_type_and_shape_come_back(
     kind: str, dtype: str, shape: tuple[int, ...], labels: list[int], n_test: int, seed: int
 ) -> None:
@@ -193,6 +193,24 @@ def test_an_export_that_fails_leaves_nothing(store: Store, tmp_path: Path) -> No
         export_store(store, "webdataset", tmp_path / "here" / "out", progress=stop)
     assert list((tmp_path / "here").iterdir()) == []
     export_store(store, "webdataset", tmp_path / "here" / "out")
+
+
+def test_what_a_killed_run_left_is_deleted_by_the_next(store: Store, tmp_path: Path) -> None:
+    stale = tmp_path / ".out.exporting" / "train-000099.tar"
+    stale.parent.mkdir()
+    stale.touch()
+    out = export_store(store, "webdataset", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [out]
+    assert not (out / stale.name).exists()
+
+
+def test_a_store_behind_a_url_is_exported_alike(store: Store, tmp_path: Path) -> None:
+    import fsspec
+
+    assert isinstance(store.path, Path)
+    fsspec.filesystem("memory").put(str(store.path), "/exported/store", recursive=True)
+    remote = neurodata.open_store("memory://exported/store")
+    assert_equal(store, import_samples(export_store(remote, "webdataset", tmp_path / "out")))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -324,7 +342,7 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damage_is_an_error_or_is_read_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject
 ) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import neurodata
 from neurodata.adapters import torch as of_torch
+from neurodata.adapters.exchange import import_dataset
 from neurodata.adapters.tonic import as_tonic, source, to_events
 from neurodata.encodings.event_frame import reference
 from neurodata.errors import FormatError, NeurodataError, RecipeError, SourceNotFoundError, UnknownNameError
@@ -142,6 +143,14 @@ def test_labels_by_name_and_classes_by_number() -> None:
     far = source(Other((events(0), -7), (events(1), 4)))
     assert far.classes == ("-7", "4")
     assert [ref.target for ref in far.samples(Path())] == [0, 1]
+
+
+def test_negative_labels_are_classes_by_their_names() -> None:
+    made = source(Other((events(0), 0), (events(1), -1), (events(2), 1), (events(3), True)))
+    assert made.classes == ("-1", "0", "1")
+    assert [ref.target for ref in made.samples(Path())] == [1, 0, 2, 2]
+    items = [(np.zeros((2, 3), np.uint8), label) for label in (0, -1, 1)]
+    assert import_dataset(items, name="signed")["train"].labels.tolist() == [1, 0, 2]
 
 
 def test_labels_mixed_of_names_and_numbers_are_refused() -> None:
