@@ -398,3 +398,25 @@ def test_a_store_of_events_as_tonics_transforms_take_it() -> None:
     with pytest.raises(IndexError):
         split[9]
     assert len(split[-1][0]) == 50
+
+
+def test_real_n_mnist_is_the_same_through_tonic(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tonic = pytest.importorskip("tonic")
+    monkeypatch.setattr(tonic.datasets.NMNIST, "_folder_contains_at_least_n_files_of_type", lambda *_: True)
+    home = tmp_path / "data" / "NMNIST"
+    for part, some in (("Train", 3), ("Test", 2)):
+        for digit in "0123456789":
+            (home / part / digit).mkdir(parents=True)
+            for file in sorted((recordings / "n-mnist" / part / digit).glob("*.bin"))[:some]:
+                (home / part / digit / file.name).symlink_to(file)
+        (home / f"{part.lower()}.zip").touch()
+    of_tonic = source(*(tonic.datasets.NMNIST(str(home.parent), train=train) for train in (True, False)))
+    theirs = neurodata.prepare(of_tonic, T=8, split_by="time")
+    ours = neurodata.prepare("n-mnist", T=8, split_by="time", source=home, event_frame={"dtype": "uint16"})
+    assert len(theirs) == len(ours) > 20
+    keys = {key: i for i, key in enumerate(ours.table.keys)}
+    for i, key in enumerate(theirs.table.keys):
+        np.testing.assert_array_equal(theirs.read(i), ours.read(keys[key]), strict=True)
+        assert theirs.table.targets[i] == ours.table.targets[keys[key]]
