@@ -80,6 +80,7 @@ class Seen:
     """What all samples are, found by looking at each."""
 
     where: str
+    order: list[str] = field(default_factory=list)  # keys as they come; groups and labels likewise
     keys: dict[Partition, list[str]] = field(default_factory=lambda: {part: [] for part in PARTITIONS})
     groups: list[str] = field(default_factory=list)
     labels: list[int | str] = field(default_factory=list)
@@ -92,6 +93,7 @@ class Seen:
         """Look at one."""
         key = sample.key or f"{partition}/{len(self.keys[partition])}"
         self._check_names(key, set(sample.arrays))
+        self.order.append(key)
         self.keys[partition].append(key)
         self.groups.append(sample.group)
         self.labels.append(sample.label)
@@ -166,9 +168,8 @@ def _seen(incoming: Incoming, progress: Progress) -> Seen:
         seen.add(partition, sample)
     if not seen.n:
         raise FormatError(f"{incoming.where}: holds no samples")
-    keys = [key for part in PARTITIONS for key in seen.keys[part]]
-    if len(set(keys)) < len(keys):
-        twice = Counter(keys).most_common(1)[0][0]
+    if len(set(seen.order)) < seen.n:
+        twice = Counter(seen.order).most_common(1)[0][0]
         raise FormatError(f"{incoming.where}: two samples have the key {twice!r}; take one out")
     return seen
 
@@ -334,13 +335,12 @@ def _told_classes(incoming: Incoming) -> Sequence[Any] | None:
 
 
 def _rows(seen: Seen, classes: tuple[str, ...], by_name: bool) -> list[SampleRow]:
-    keys = [key for part in PARTITIONS for key in seen.keys[part]]
     found = names_of(seen.labels) if by_name else seen.labels
     labels = [
         class_index(label, classes, key) if classes else _number(label, key)
-        for key, label in zip(keys, found, strict=True)
+        for key, label in zip(seen.order, found, strict=True)
     ]
-    return [SampleRow(key, label, group) for key, label, group in zip(keys, labels, seen.groups, strict=True)]
+    return [SampleRow(key, label, group) for key, label, group in zip(seen.order, labels, seen.groups, strict=True)]
 
 
 def _number(label: int | str, key: str) -> int:

@@ -273,10 +273,13 @@ def test_one_file_of_arrays_that_others_saved(tmp_path: Path) -> None:
     for i in range(5):
         np.testing.assert_array_equal(found.read(i), frames[i])
     with h5py.File(tmp_path / "parts.h5", "w") as file:
-        for part in ("train", "test"):
-            file[f"{part}/x"], file[f"{part}/y"] = frames, np.arange(5)
+        for part, sign in (("train", 1), ("test", -1)):
+            file[f"{part}/x"], file[f"{part}/y"] = frames * sign, np.arange(5)[::sign]
     parted = import_samples(tmp_path / "parts.h5")
-    assert (len(parted["train"]), len(parted["test"])) == (5, 5)
+    for part, sign in (("train", 1), ("test", -1)):
+        assert parted[part].labels.tolist() == list(range(5))[::sign]
+        for i in range(5):
+            np.testing.assert_array_equal(parted[part].sample(i).frames, frames[i] * sign)
 
 
 def write_tar(path: Path, members: dict[str, bytes]) -> None:
