@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from neurodata.adapters._hdf5_file import LAYOUT as HDF5
-from neurodata.adapters._importing import Incoming, write_store
+from neurodata.adapters._importing import write_store
+from neurodata.adapters._incoming import Incoming
 from neurodata.adapters._map import MapStyle
 from neurodata.adapters._npz_folder import LAYOUT as NPZ
 from neurodata.adapters._npz_folder import SPIKINGJELLY

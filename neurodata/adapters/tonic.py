@@ -25,7 +25,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.adapters._map import GivenDataset, Listed, MapDataset, MapStyle, counted
+from neurodata.adapters._given import GivenDataset, counted
+from neurodata.adapters._map import Listed, MapDataset, MapStyle
 from neurodata.datasets import Partition, SampleRef, Source
 from neurodata.errors import FormatError, MissingExtraError, RecipeError, SourceNotFoundError, UnknownNameError
 from neurodata.formats import Reading

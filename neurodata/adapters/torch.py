@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neurodata.adapters._map import GivenDataset, MapStyle, counted
+from neurodata.adapters._given import GivenDataset, counted
+from neurodata.adapters._map import MapStyle
 from neurodata.datasets import Partition
 from neurodata.errors import FormatError
 from neurodata.formats import Reading

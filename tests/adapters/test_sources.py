@@ -20,7 +20,7 @@ from neurodata.adapters.exchange import import_dataset
 from neurodata.adapters.tonic import as_tonic, source, to_events
 from neurodata.encodings.event_frame import reference
 from neurodata.errors import FormatError, NeurodataError, RecipeError, SourceNotFoundError, UnknownNameError
-from neurodata.forms import ImageForm
+from neurodata.forms import ImageForm, SeriesForm
 from neurodata.signals import EventArray, Image, Sensor
 from neurodata.storage import unpack
 from neurodata.store import verify
@@ -420,3 +420,8 @@ def test_real_n_mnist_is_the_same_through_tonic(
     for i, key in enumerate(theirs.table.keys):
         np.testing.assert_array_equal(theirs.read(i), ours.read(keys[key]), strict=True)
         assert theirs.table.targets[i] == ours.table.targets[keys[key]]
+
+
+def test_a_series_is_no_source() -> None:
+    with pytest.raises(RecipeError, match="what steps make"):
+        of_torch.source(Pictures(), SeriesForm(3, 100.0), to_image)
