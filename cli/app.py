@@ -12,9 +12,11 @@ from .bench import bench
 from .cache import cache
 from .convert import convert
 from .datasets import datasets
+from .export import export
 from .fetch import fetch
 from .finalise import finalise
 from .formats import formats
+from .import_ import import_
 from .info import info
 from .prepare import prepare
 from .repair import repair
@@ -56,6 +58,14 @@ def _unwrapped(command: Callable[..., None]) -> str:
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
-for command in (datasets, formats, info, fetch, prepare, finalise, verify, repair, why, view, train, bench, convert):
-    app.command(help=_unwrapped(command), no_args_is_help=command not in (datasets, formats))(command)
+COMMANDS = (
+    datasets, formats, info, fetch, prepare, finalise, verify, repair, why, view, train, bench, convert, export, import_,
+)  # fmt: skip
+for command in COMMANDS:
+    # "import" is a word of Python.
+    app.command(
+        name=command.__name__.rstrip("_"),
+        help=_unwrapped(command),
+        no_args_is_help=command not in (datasets, formats),
+    )(command)
 app.add_typer(cache, name="cache")

@@ -56,6 +56,8 @@ def info(
     pictures: list[str] = []
     if target in registry.datasets:
         facts = _dataset_facts(target)
+    elif target.startswith("tonic:"):
+        facts = _tonic_facts(find_dataset(target))
     elif is_dataset(target):
         facts = _folder_facts(dataset_of(target, labels, format, sensor))
     elif (kind := step_kind(target)) and not path.exists():
@@ -98,6 +100,16 @@ def _dataset_facts(name: str) -> dict[str, Any]:
         "licence": dataset.licence,
         "citation": dataset.citation,
         "homepage": dataset.homepage,
+    }
+
+
+def _tonic_facts(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "what": dataset.title,
+        "form": str(dataset.form),
+        "classes": list(dataset.classes) or "told by its files",
+        "files": [source.manual for source in dataset.sources],
     }
 
 

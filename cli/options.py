@@ -55,7 +55,7 @@ MACHINES_PANEL = "On which machines"
 DatasetName = Annotated[
     str,
     typer.Argument(
-        help="A dataset: see `neurodata datasets`; folder:DIR for your own recordings.",
+        help="A dataset: see `neurodata datasets`; folder:DIR for your own recordings; tonic:NAME for one of tonic's.",
         autocompletion=_complete_dataset,
     ),
 ]

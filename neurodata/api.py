@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from neurodata.datasets import find_dataset
+from neurodata.datasets import Dataset, find_dataset
 from neurodata.errors import RecipeError
 from neurodata.loader import Split, Store
 from neurodata.pipeline import (
@@ -31,7 +31,7 @@ from neurodata.store import Verify
 
 
 def prepare(
-    dataset: str,
+    dataset: str | Dataset,
     T: int | None = None,
     split_by: str | None = None,
     recipe: str | Path | None = None,
@@ -59,7 +59,9 @@ def prepare(
     ----------
     dataset
         Name, such as "dvs-gesture"; `neurodata.registry.datasets.names()` lists them. "folder:DIR": recordings of
-        your own, in sub-folders named by class, or as `labels` says.
+        your own, in sub-folders named by class, or as `labels` says. "tonic:NMNIST": a class of `tonic.datasets`, whose
+        files `source` holds. Or a dataset: what `neurodata.adapters.tonic.source` and `neurodata.adapters.torch.source`
+        make of datasets that are map-style.
     T, split_by
         Number of time steps, and "count" or "time"; the recipe's when None.
     recipe
@@ -127,7 +129,7 @@ def prepare(
 
 
 def load(
-    dataset: str,
+    dataset: str | Dataset,
     T: int | None = None,
     split_by: str | None = None,
     recipe: str | Path | None = None,
@@ -262,8 +264,10 @@ def open_store(
 
 
 def _prepare_command(
-    dataset: str, options: Mapping[str, object], step_overrides: Mapping[str, Mapping[str, Any]], twin: bool
+    dataset: str | Dataset, options: Mapping[str, object], step_overrides: Mapping[str, Mapping[str, Any]], twin: bool
 ) -> str:
+    if isinstance(dataset, Dataset):
+        return f"neurodata.prepare(<{dataset.name}>, ...) with the same arguments"
     words = ["neurodata", "prepare", dataset, *(["--twin"] if twin else [])]
     for option, value in options.items():
         if value is not None:

@@ -396,7 +396,9 @@ def _parse(where: str, table: dict[str, Any], dataset: Dataset) -> Recipe:
     if unknown:
         raise RecipeError(f"{where}: {min(unknown)}: unknown key; a recipe takes: {', '.join(fields)}, steps, augment")
     values = {key: _check(where, key, fields[key], value) for key, value in table.items() if key in fields}
-    known_as = (dataset.recipe, dataset.identity()["name"])
+    known_as = [dataset.recipe, dataset.identity()["name"]]
+    if dataset.own_folder is not None:
+        known_as.append("folder")  # recipes for anyone's own samples, in files or not
     if values.pop("dataset", dataset.recipe).replace("_", "-") not in known_as:
         raise RecipeError(f"{where}: is a recipe for {table['dataset']}, not for {dataset.name}")
     stored, view = _build_steps(where, table["steps"], values.get("layout", "dense"))

@@ -8,6 +8,7 @@ from neurodata.datasets._contract import Scheme as Scheme
 from neurodata.datasets._contract import Source as Source
 from neurodata.datasets._find import find_dataset as find_dataset
 from neurodata.datasets._find import is_dataset as is_dataset
+from neurodata.datasets._folder import RECIPES as RECIPES
 from neurodata.datasets._locate import Located as Located
 from neurodata.datasets._locate import SourceKind as SourceKind
 from neurodata.datasets._locate import Twin as Twin

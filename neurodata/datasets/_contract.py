@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurodata import registry
 from neurodata.errors import FormatError, SourceNotFoundError
-from neurodata.formats import Reading
+from neurodata.formats import AnyFormat, Reading
 from neurodata.forms import Form, Sensor
 from neurodata.signals import KINDS, Signal
 from neurodata.storage import is_file, is_folder, parse_checksum
@@ -248,6 +248,18 @@ class Dataset(ABC):
     def readers(self) -> dict[str, Any] | list[dict[str, Any]]:
         """The formats that its samples are read by, and their versions: part of the identity of a store."""
         return {"name": self.format, "version": registry.formats[self.format].version}
+
+    def format_of(self, ref: SampleRef) -> AnyFormat:
+        """What reads the sample's recording: the format of its file, or what a dataset that is no files has instead.
+
+        Asked in the worker that prepares the sample.
+        """
+        found: AnyFormat = registry.formats[ref.format or self.format]
+        return found
+
+    def source_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
+        """The files that samples come from, each of which is hashed for a source that nobody published."""
+        return [*(root / ref.recording for ref in samples), *self.label_files(root, samples)]
 
     def source_facts(self, root: Path, samples: Sequence[SampleRef]) -> object:
         """What samples depend on besides the bytes of files, such as the names of folders: JSON values, or None."""

@@ -1,7 +1,8 @@
-"""A dataset by the name that a user gives: a public one, or a folder of anyone's own recordings."""
+"""A dataset by the name that a user gives: a public one, a folder of anyone's own recordings, or one of tonic's."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from neurodata import registry
@@ -11,22 +12,23 @@ from neurodata.errors import RecipeError
 from neurodata.signals import Sensor
 
 FOLDER = "folder:"
+TONIC = "tonic:"
 
 
 def is_dataset(name: str) -> bool:
     """Whether `find_dataset` takes the name for a dataset (a folder need not be there)."""
-    return name.startswith(FOLDER) or name in registry.datasets
+    return name.startswith((FOLDER, TONIC)) or name in registry.datasets
 
 
 def find_dataset(
-    name: str, *, labels: str | Path | None = None, format: str | None = None, sensor: Sensor | None = None
+    name: str | Dataset, *, labels: str | Path | None = None, format: str | None = None, sensor: Sensor | None = None
 ) -> Dataset:
-    """The dataset of a name such as "dvs-gesture" or "folder:recordings".
+    """The dataset of a name such as "dvs-gesture", "folder:recordings" or "tonic:NMNIST"; a dataset is itself.
 
     Parameters
     ----------
     name
-        One of `registry.datasets`, or "folder:" and the path of a folder.
+        One of `registry.datasets`, "folder:" and the path of a folder, or "tonic:" and a class of `tonic.datasets`.
     labels, format, sensor
         As `Folder` describes them; only for a folder.
 
@@ -38,10 +40,21 @@ def find_dataset(
         When labels, format or sensor are stated for a public dataset.
     SourceNotFoundError, FormatError
         When the folder, its recordings or its labels cannot be read.
+    MissingExtraError
+        When a dataset of tonic is asked for, and tonic is not installed.
     """
-    if name.startswith(FOLDER):
+    if isinstance(name, str) and name.startswith(FOLDER):
         return Folder(Path(name.removeprefix(FOLDER)), None if labels is None else Path(labels), format, sensor)
     if any(stated is not None for stated in (labels, format, sensor)):
-        raise RecipeError(f"{name}: labels, format and sensor are stated for folder:DIR only; {name} has its own")
+        known_as = name if isinstance(name, str) else name.name
+        raise RecipeError(
+            f"{known_as}: labels, format and sensor are stated for folder:DIR only; {known_as} has its own"
+        )
+    if isinstance(name, Dataset):
+        return name
+    if name.startswith(TONIC):
+        # By name, as plugs are: adapters stand on a floor above this one.
+        of_tonic: Dataset = import_module("neurodata.adapters.tonic").by_name(name.removeprefix(TONIC))
+        return of_tonic
     dataset: Dataset = registry.datasets[name]
     return dataset

@@ -42,6 +42,7 @@ from neurodata.forms import (
 from neurodata.signals import EventArray, Signal
 from neurodata.storage import is_folder
 
+# Recipes for anyone's own samples, by what these are.
 RECIPES: dict[type[Form], str] = {
     Sensor: "folder",
     WaveformForm: "folder-sound",

@@ -138,9 +138,8 @@ def sources_id(sources: Sequence[Source]) -> str:
 
 
 def folder_id(dataset: Dataset, root: Path, samples: Sequence[SampleRef], progress: Progress = silent) -> str:
-    """Hash of (path, size, sha256) of every recording and label file below root that the samples come from."""
-    recordings = {root / ref.recording for ref in samples}
-    paths = sorted(recordings.union(dataset.label_files(root, samples)))
+    """Hash of (path, size, sha256) of every file below root that the samples come from, and of the source's facts."""
+    paths = sorted(set(dataset.source_files(root, samples)))
     entries = []
     for done, path in enumerate(paths):
         progress("hash source files", done, len(paths), "files")

@@ -14,8 +14,12 @@ from neurodata.formats._detect import detect as detect
 from neurodata.formats._detect import recognises as recognises
 from neurodata.formats._memory import MemoryRecording as MemoryRecording
 from neurodata.formats._npy import NpyArray as NpyArray
+from neurodata.formats._npy import Parts as Parts
 from neurodata.formats._npy import read_npy as read_npy
+from neurodata.formats._npy import read_npy_at as read_npy_at
 from neurodata.formats._npy import read_npy_header as read_npy_header
+from neurodata.formats._npy import read_npz as read_npz
+from neurodata.formats._npy import write_members as write_members
 from neurodata.formats._verbs import open_collection as open_collection
 from neurodata.formats._verbs import open_recording as open_recording
 from neurodata.formats._verbs import read as read

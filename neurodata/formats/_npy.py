@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -245,9 +245,7 @@ def read_npy_header(path: Path) -> NpyArray:
 def read_npy(path: Path) -> NDArray[Any]:
     """The array of an .npy file; FormatError as for `read_npy_header`."""
     with RecordingFile(path) as file:
-        array = _only_array(file)
-        elements = values(MemberReader(file, array.member), array, 0, math.prod(array.shape))
-    return elements.reshape(array.shape, order="F" if array.is_fortran else "C")
+        return _whole(file, _only_array(file))
 
 
 def _only_array(file: RecordingFile) -> Array:
@@ -280,7 +278,13 @@ def write_npz(path: Path, members: Mapping[str, Parts]) -> None:
 
     The parts of a member are taken when those before it are written.
     """
-    with writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with writing(path) as file:
+        write_members(file, members)
+
+
+def write_members(file: BinaryIO, members: Mapping[str, Parts]) -> None:
+    """What `write_npz` writes, into a file that is open."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, (dtype, shape, parts) in members.items():
             entry = zipfile.ZipInfo(f"{name}.npy", EARLIEST)
             entry.compress_type = zipfile.ZIP_DEFLATED
@@ -289,3 +293,25 @@ def write_npz(path: Path, members: Mapping[str, Parts]) -> None:
                 np.lib.format.write_array_header_1_0(member, header)
                 for part in parts:
                     member.write(part.tobytes())
+
+
+def read_npy_at(path: Path, offset: int, n_bytes: int, name: str) -> NDArray[Any]:
+    """The array of an .npy file that lies whole within another file, such as a .tar; FormatError as for `read_npy`."""
+    with RecordingFile(path) as file:
+        if not 0 <= offset <= offset + n_bytes <= file.size_bytes:
+            raise FormatError(
+                f"{path}: byte {offset}: {name} is said to have {n_bytes} bytes, in a file of {file.size_bytes}; it is "
+                "truncated or damaged: get it again"
+            )
+        return _whole(file, _array(file, Member(offset, n_bytes, n_bytes), name))
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file by name; FormatError where it is damaged, or holds other than plain arrays."""
+    with RecordingFile(path) as file:
+        return {name: _whole(file, array) for name, array in arrays(file).items()}
+
+
+def _whole(file: RecordingFile, array: Array) -> NDArray[Any]:
+    elements = values(MemberReader(file, array.member), array, 0, math.prod(array.shape))
+    return elements.reshape(array.shape, order="F" if array.is_fortran else "C")

@@ -10,10 +10,9 @@ from typing import Any, cast
 
 from numpy.typing import NDArray
 
-from neurodata import registry
 from neurodata.datasets import SampleRef
 from neurodata.errors import EncodingError, FormatError, RecipeError, StorageError
-from neurodata.formats import AnyFormat, CollectionFormat, Format, Reading, Recording, SignalFormat
+from neurodata.formats import CollectionFormat, Format, Reading, Recording, SignalFormat
 from neurodata.forms import Form, Sensor, admits, counted_as
 from neurodata.pipeline._plan import RELEASE, ShardTask
 from neurodata.progress import Progress, silent
@@ -113,7 +112,7 @@ class ShardEncoder:
         # Samples of a file stand together: it is opened once.
         for name, refs in groupby(self.task.refs, key=lambda ref: ref.recording):
             of_file = list(refs)
-            format: AnyFormat = registry.formats[of_file[0].format or self.task.recipe.dataset.format]
+            format = self.task.recipe.dataset.format_of(of_file[0])
             if isinstance(format, Format):
                 yield from self._intervals(name, format, of_file)
             elif isinstance(format, CollectionFormat):

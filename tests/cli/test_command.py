@@ -69,6 +69,8 @@ def test_help_is_quick_and_names_every_command() -> None:
         "train",
         "bench",
         "convert",
+        "export",
+        "import",
         "cache",
     ):
         assert name in done.stdout
