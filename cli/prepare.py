@@ -9,6 +9,7 @@ import typer
 
 from .console import human_bytes, note, print_json, progress_bars
 from .options import (
+    BeforeOption,
     CacheOption,
     DatasetName,
     EncodingOption,
@@ -22,9 +23,11 @@ from .options import (
     Settings,
     SourceOption,
     SplitByOption,
+    StrideOption,
     TimeSteps,
     TwinOption,
     TwinSizeOption,
+    WindowOption,
     dataset_of,
     recipe_of,
     source_of,
@@ -50,6 +53,9 @@ def prepare(
     labels: LabelsOption = None,
     format: FormatOption = None,
     sensor: SensorOption = None,
+    window_us: WindowOption = None,
+    stride_us: StrideOption = None,
+    before_us: BeforeOption = None,
     twin: TwinOption = False,
     twin_size: TwinSizeOption = None,
     cache: CacheOption = None,
@@ -75,12 +81,14 @@ def prepare(
 
     neurodata prepare folder:recordings --T 16 --labels labels.csv
 
+    neurodata prepare folder:drives --layout events --window-us 50000 --stride-us 10000
+
     neurodata prepare dvs-gesture --T 8 --set event_frame.overflow=saturate --twin
     """
     from neurodata.pipeline import n_cores, prepare_recipe, preview, process_pool
     from neurodata.store import StoreReader
 
-    found = dataset_of(dataset, labels, format, sensor)
+    found = dataset_of(dataset, labels, format, sensor, window_us, stride_us, before_us)
     request = source_of(found, source, twin, twin_size)
     if layout is Layout.AUTO:
         if not dry_run:

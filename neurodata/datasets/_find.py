@@ -7,6 +7,7 @@ from pathlib import Path
 from neurodata import registry
 from neurodata.datasets._contract import Dataset
 from neurodata.datasets._folder import Folder
+from neurodata.datasets._folder_windows import Windows
 from neurodata.errors import RecipeError
 from neurodata.signals import Sensor
 
@@ -19,7 +20,12 @@ def is_dataset(name: str) -> bool:
 
 
 def find_dataset(
-    name: str, *, labels: str | Path | None = None, format: str | None = None, sensor: Sensor | None = None
+    name: str,
+    *,
+    labels: str | Path | None = None,
+    format: str | None = None,
+    sensor: Sensor | None = None,
+    windows: Windows | None = None,
 ) -> Dataset:
     """The dataset of a name such as "dvs-gesture" or "folder:recordings".
 
@@ -27,7 +33,7 @@ def find_dataset(
     ----------
     name
         One of `registry.datasets`, or "folder:" and the path of a folder.
-    labels, format, sensor
+    labels, format, sensor, windows
         As `Folder` describes them; only for a folder.
 
     Raises
@@ -35,13 +41,16 @@ def find_dataset(
     UnknownNameError
         When there is no dataset of that name.
     RecipeError
-        When labels, format or sensor are stated for a public dataset.
+        When labels, format, sensor or windows are stated for a public dataset, or windows do not fit the folder.
     SourceNotFoundError, FormatError
         When the folder, its recordings or its labels cannot be read.
     """
     if name.startswith(FOLDER):
-        return Folder(Path(name.removeprefix(FOLDER)), None if labels is None else Path(labels), format, sensor)
-    if any(stated is not None for stated in (labels, format, sensor)):
-        raise RecipeError(f"{name}: labels, format and sensor are stated for folder:DIR only; {name} has its own")
+        folder = Path(name.removeprefix(FOLDER))
+        return Folder(folder, None if labels is None else Path(labels), format, sensor, windows)
+    if any(stated is not None for stated in (labels, format, sensor, windows)):
+        raise RecipeError(
+            f"{name}: labels, format, sensor and windows are stated for folder:DIR only; {name} has its own"
+        )
     dataset: Dataset = registry.datasets[name]
     return dataset
