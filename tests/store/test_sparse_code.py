@@ -37,7 +37,7 @@ def reference(code: bytes, n_cells: int) -> list[int]:
 def test_a_code_by_hand() -> None:
     # Three bits of gap, five of count: gaps of 1 and of 8 = 7 + 1, counts of 2 and of 40 = 9 + 31.
     gaps, counts = np.array([1, 8]), np.array([2, 40], np.uint64)
-    code = np.empty(1 + code_size(gaps, counts, 3), np.uint8)
+    code = np.empty(1 + code_size(gaps, counts, 3, 1 << 62), np.uint8)
     code[0] = 3
     write_tokens(gaps, counts, 3, code)
     assert code.tolist() == [3, 0b001_00010, 0b001_00000, 0b001_01001, 0b000_00001]
@@ -63,12 +63,13 @@ def test_every_width_of_gap_gives_the_same_cells_and_the_shortest_is_chosen(cell
     gaps, counts = np.diff(places, prepend=-1), cells[places].astype(np.uint64)
     sizes = []
     for bits in GAP_BITS:
-        code = np.empty(1 + code_size(gaps, counts, bits), np.uint8)
+        code = np.empty(1 + code_size(gaps, counts, bits, 1 << 62), np.uint8)
         code[0] = bits
         write_tokens(gaps, counts, bits, code)
         np.testing.assert_array_equal(decoded(code, len(cells)), cells)
         sizes.append(len(code))
     assert len(encode(cells)) == min(sizes)
+    assert encode(cells)[0] == GAP_BITS[sizes.index(min(sizes))]
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "uint16", "uint32", "float32", "int64"])
