@@ -32,12 +32,12 @@ N_READ = 8_000_000
 class Rates:
     """What one core does in a second, and what happens once, in seconds."""
 
-    read_dat: float = 60e6  # events
-    read_npz: float = 30e6
-    encode: float = 170e6  # events into frames
-    compress: float = 150e6  # cells
-    write: float = 150e6  # bytes, to the disk
-    hash: float = 0.4e9  # bytes of the source, by a core of one machine before the work begins
+    read_dat: float = 180e6  # events
+    read_npz: float = 13e6
+    encode: float = 740e6  # events into frames
+    compress: float = 200e6  # cells
+    write: float = 47e6  # bytes, to the disk, in shards of 1 MB: most of it is fsync
+    hash: float = 1.45e9  # bytes of the source, by a core of one machine before the work begins
     shard_s: float = 1.1e-3  # finalise: commit record read and checked
     sample_s: float = 20e-6  # plan and finalise: row of the table
     start_s: float = 4.0  # a worker process: imports, kernels from the cache
