@@ -35,9 +35,10 @@ def encode(cells: NDArray[Any]) -> NDArray[np.uint8]:
     The width of the gap is the one of the shortest code (the smallest of these): a function of the counts alone.
     """
     flat = np.ascontiguousarray(cells).reshape(-1)
-    places = np.flatnonzero(flat)
-    gaps = np.diff(places, prepend=-1)
-    counts = flat[places].astype(np.uint64)
+    n = np.count_nonzero(flat)
+    gaps, counts = np.empty(n + 1, np.int64), np.empty(n + 1, np.uint64)  # the last ones are scratch
+    find_counts(flat, gaps, counts)
+    gaps, counts = gaps[:n], counts[:n]
     size, best = _LONGEST, 0
     for gap_bits in _LIKELY_FIRST:
         size, best = min((size, best), (code_size(gaps, counts, gap_bits, size), gap_bits))
@@ -45,6 +46,18 @@ def encode(cells: NDArray[Any]) -> NDArray[np.uint8]:
     code[0] = best
     write_tokens(gaps, counts, best, code)
     return code
+
+
+@kernel
+def find_counts(cells: NDArray[Any], gaps: NDArray[np.int64], counts: NDArray[np.uint64]) -> None:
+    """Every count that is not zero, and how far its cell lies behind that of the one before (the first: behind -1)."""
+    n, last = 0, -1
+    for k in range(len(cells)):
+        # Without a branch: what is no count is written over by the next one.
+        gaps[n], counts[n] = k - last, cells[k]
+        is_count = cells[k] != 0
+        n += is_count
+        last = k if is_count else last
 
 
 @kernel

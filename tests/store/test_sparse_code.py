@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from neurodata.store._sparse_code import GAP_BITS, code_size, decode_into, encode, write_tokens
+from neurodata.store._sparse_code import GAP_BITS, code_size, decode_into, encode, find_counts, write_tokens
 
 
 def decoded(code: NDArray[np.uint8], n_cells: int, dtype: Any = np.uint32, largest: int = 2**32 - 1) -> NDArray[Any]:
@@ -61,6 +61,10 @@ def test_what_was_encoded_comes_back(head: list[int], n_zeros: int) -> None:
 def test_every_width_of_gap_gives_the_same_cells_and_the_shortest_is_chosen(cells: NDArray[np.uint16]) -> None:
     places = np.flatnonzero(cells)
     gaps, counts = np.diff(places, prepend=-1), cells[places].astype(np.uint64)
+    found = np.empty(len(places) + 1, np.int64), np.empty(len(places) + 1, np.uint64)
+    find_counts(cells, *found)
+    np.testing.assert_array_equal(found[0][:-1], gaps)
+    np.testing.assert_array_equal(found[1][:-1], counts)
     sizes = []
     for bits in GAP_BITS:
         code = np.empty(1 + code_size(gaps, counts, bits, 1 << 62), np.uint8)
