@@ -59,8 +59,11 @@ def _unwrapped(command: Callable[..., None]) -> str:
 
 
 COMMANDS = (
-    datasets, formats, info, fetch, prepare, finalise, verify, repair, why, view, train, bench, convert, export, import_,
-)  # fmt: skip
+    *(datasets, formats, info, fetch),
+    *(prepare, finalise, verify, repair, why),
+    *(view, train, bench),
+    *(convert, export, import_),
+)
 for command in COMMANDS:
     # "import" is a word of Python.
     app.command(

@@ -57,7 +57,7 @@ def info(
     if target in registry.datasets:
         facts = _dataset_facts(target)
     elif target.startswith("tonic:"):
-        facts = _tonic_facts(find_dataset(target))
+        facts = _tonic_facts(dataset_of(target, labels, format, sensor))
     elif is_dataset(target):
         facts = _folder_facts(dataset_of(target, labels, format, sensor))
     elif (kind := step_kind(target)) and not path.exists():

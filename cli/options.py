@@ -208,6 +208,36 @@ FormatOption = Annotated[
 SensorOption = Annotated[
     str | None, typer.Option("--sensor", metavar="WxH", help="Pixels of the sensor, where the file does not tell.")
 ]
+WindowOption = Annotated[
+    int | None,
+    typer.Option(
+        "--window-us",
+        metavar="US",
+        min=1,
+        help="Of folder:DIR: samples are windows of this length of each recording.",
+        rich_help_panel=SOURCE_PANEL,
+    ),
+]
+StrideOption = Annotated[
+    int | None,
+    typer.Option(
+        "--stride-us",
+        metavar="US",
+        min=1,
+        help="From the start of one window to the next; the length of a window if not given.",
+        rich_help_panel=SOURCE_PANEL,
+    ),
+]
+BeforeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--before-us",
+        metavar="US",
+        min=1,
+        help="Of folder:DIR: samples are windows of this length that end where boxes are labelled.",
+        rich_help_panel=SOURCE_PANEL,
+    ),
+]
 ItemOption = Annotated[
     str | None, typer.Option("--item", metavar="KEY", help="One sample of a file of many: its key or number.")
 ]
@@ -259,11 +289,20 @@ def parse_slurm_options(options: list[str] | None) -> dict[str, Any]:
     return parsed
 
 
-def dataset_of(name: str, labels: Path | None, format: str | None, sensor: str | None) -> Dataset:
+def dataset_of(
+    name: str,
+    labels: Path | None,
+    format: str | None,
+    sensor: str | None,
+    window_us: int | None = None,
+    stride_us: int | None = None,
+    before_us: int | None = None,
+) -> Dataset:
     """The dataset that the options describe."""
-    from neurodata.datasets import find_dataset
+    from neurodata.datasets import find_dataset, make_windows
 
-    return find_dataset(name, labels=labels, format=format, sensor=parse_sensor(sensor))
+    windows = make_windows(window_us, stride_us, before_us)
+    return find_dataset(name, labels=labels, format=format, sensor=parse_sensor(sensor), windows=windows)
 
 
 def recipe_of(
@@ -317,6 +356,9 @@ class Prepared:
     encoding: str | None = None
     stage: Path | None = None
     stage_limit: str | None = None
+    window_us: int | None = None
+    stride_us: int | None = None
+    before_us: int | None = None
 
     def split(self, split: str, *, val: str | None = None, fold: tuple[int, int] | None = None) -> Split:
         """A split of the store."""
@@ -345,6 +387,9 @@ class Prepared:
             labels=self.labels,
             format=self.format,
             sensor=parse_sensor(self.sensor),
+            window_us=self.window_us,
+            stride_us=self.stride_us,
+            before_us=self.before_us,
             twin_size=self.twin_size,
             partial=self.partial,
             stage=self.stage,
@@ -372,6 +417,9 @@ class Prepared:
             self.twin_size,
             self.labels,
             self.layout,
+            self.window_us,
+            self.stride_us,
+            self.before_us,
         )
         if self.twin or any(value is not None and value != [] for value in chosen):
             raise typer.BadParameter(f"{place} is a store's {kind}; --T and other choices go with a dataset's name")

@@ -9,6 +9,7 @@ import typer
 
 from .console import human_bytes, note, print_json, progress_bars
 from .options import (
+    BeforeOption,
     CacheOption,
     DatasetName,
     EncodingOption,
@@ -27,9 +28,11 @@ from .options import (
     SlurmOption,
     SourceOption,
     SplitByOption,
+    StrideOption,
     TimeSteps,
     TwinOption,
     TwinSizeOption,
+    WindowOption,
     WorkersOption,
     dataset_of,
     parse_slurm_options,
@@ -57,6 +60,9 @@ def prepare(
     labels: LabelsOption = None,
     format: FormatOption = None,
     sensor: SensorOption = None,
+    window_us: WindowOption = None,
+    stride_us: StrideOption = None,
+    before_us: BeforeOption = None,
     twin: TwinOption = False,
     twin_size: TwinSizeOption = None,
     cache: CacheOption = None,
@@ -86,6 +92,8 @@ def prepare(
 
     neurodata prepare folder:recordings --T 16 --labels labels.csv
 
+    neurodata prepare folder:drives --layout events --window-us 50000 --stride-us 10000
+
     neurodata prepare dvs-gesture --T 8 --set event_frame.overflow=saturate --twin
 
     neurodata prepare hardvs --T 8 --source /data/hardvs --cache s3://lab/neurodata --executor dask --scheduler tcp://head:8786
@@ -98,7 +106,7 @@ def prepare(
     from neurodata.storage import local_root
     from neurodata.store import StoreReader
 
-    found = dataset_of(dataset, labels, format, sensor)
+    found = dataset_of(dataset, labels, format, sensor, window_us, stride_us, before_us)
     request = source_of(found, source, twin, twin_size)
     if layout is Layout.AUTO:
         if not dry_run:

@@ -9,6 +9,7 @@ import typer
 
 from .console import note, print_json, progress_bars
 from .options import (
+    BeforeOption,
     CacheOption,
     EncodingOption,
     FormatOption,
@@ -24,10 +25,12 @@ from .options import (
     SplitByOption,
     StageLimitOption,
     StageOption,
+    StrideOption,
     Target,
     TimeSteps,
     TwinOption,
     TwinSizeOption,
+    WindowOption,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +69,9 @@ def train(
     labels: LabelsOption = None,
     format: FormatOption = None,
     sensor: SensorOption = None,
+    window_us: WindowOption = None,
+    stride_us: StrideOption = None,
+    before_us: BeforeOption = None,
     twin: TwinOption = False,
     twin_size: TwinSizeOption = None,
     partial: PartialOption = False,
@@ -110,6 +116,9 @@ def train(
         encoding,
         stage,
         stage_limit,
+        window_us=window_us,
+        stride_us=stride_us,
+        before_us=before_us,
     )
     folds = _parse_fold(fold)
     splits = {name: prepared.split(name, val=val, fold=folds) for name in ("train", "test")}

@@ -9,6 +9,7 @@ import typer
 
 from .console import note
 from .options import (
+    BeforeOption,
     CacheOption,
     EncodingOption,
     FormatOption,
@@ -22,9 +23,11 @@ from .options import (
     SourceOption,
     SplitBy,
     SplitByOption,
+    StrideOption,
     TimeSteps,
     TwinOption,
     TwinSizeOption,
+    WindowOption,
     parse_sensor,
 )
 
@@ -62,6 +65,9 @@ def view(
     cache: CacheOption = None,
     format: FormatOption = None,
     sensor: SensorOption = None,
+    window_us: WindowOption = None,
+    stride_us: StrideOption = None,
+    before_us: BeforeOption = None,
 ) -> None:
     """Write a picture of a sample (or of a raw recording): ON events orange, OFF events blue.
 
@@ -96,6 +102,9 @@ def view(
             sensor,
             layout,
             encoding,
+            window_us=window_us,
+            stride_us=stride_us,
+            before_us=before_us,
         )
         chosen = prepared.split(split)
         if not 0 <= index < len(chosen):

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from neurodata.datasets import Dataset, find_dataset
+from neurodata.datasets import Dataset, find_dataset, make_windows
 from neurodata.errors import RecipeError
 from neurodata.loader import Split, Store
 from neurodata.pipeline import (
@@ -46,6 +46,9 @@ def prepare(
     labels: str | Path | None = None,
     format: str | None = None,
     sensor: Sensor | None = None,
+    window_us: int | None = None,
+    stride_us: int | None = None,
+    before_us: int | None = None,
     twin_size: int | None = None,
     twin_seed: int = 0,
     force: bool = False,
@@ -86,6 +89,11 @@ def prepare(
         Of "folder:DIR" only: a CSV file with the columns path and label (and start_us, end_us, group, split, item, and
         target.NAME for targets other than classes, beside which label may be missing); the format and pixel grid of the
         recordings, where these are not to be found out.
+    window_us, stride_us
+        Of "folder:DIR" only: samples are windows of this length, one every `stride_us` (by default, one after the
+        other), of each recording of events, or of each interval that `labels` name.
+    before_us
+        In place of these: samples are windows of this length that end where boxes are labelled, which are theirs.
     force
         Prepare anew even when a finished store is there; that one is replaced at the end.
     progress
@@ -115,7 +123,8 @@ def prepare(
     def make_executor(n_tasks: int) -> AbstractContextManager[Executor]:
         return borrowed(executor) if executor is not None else thread_pool(min(workers or n_cores(), n_tasks))
 
-    chosen = find_dataset(dataset, labels=labels, format=format, sensor=sensor)
+    windows = make_windows(window_us, stride_us, before_us)
+    chosen = find_dataset(dataset, labels=labels, format=format, sensor=sensor, windows=windows)
     prepared = prepare_recipe(
         load_recipe(chosen, recipe, T=T, split_by=split_by, layout=layout, encoding=encoding, overrides=step_overrides),
         source_request(chosen, source, twin, twin_size, twin_seed),
@@ -147,6 +156,9 @@ def load(
     labels: str | Path | None = None,
     format: str | None = None,
     sensor: Sensor | None = None,
+    window_us: int | None = None,
+    stride_us: int | None = None,
+    before_us: int | None = None,
     twin_size: int | None = None,
     partial: bool = False,
     stage: str | Path | None = None,
@@ -158,8 +170,8 @@ def load(
 
     Parameters
     ----------
-    dataset, T, split_by, recipe, source, twin, layout, cache, encoding, labels, format, sensor, twin_size, \
-    step_overrides
+    dataset, T, split_by, recipe, source, twin, layout, cache, encoding, labels, format, sensor, window_us, stride_us, \
+    before_us, twin_size, step_overrides
         As for `prepare`. Without `source`, the store of the published files, or the only other one.
     split
         "train", "validation" or "test".
@@ -188,7 +200,8 @@ def load(
     StoreNotFoundError
         When no store fits (the message is the command that prepares it), or several do (it lists them).
     """
-    found = find_dataset(dataset, labels=labels, format=format, sensor=sensor)
+    windows = make_windows(window_us, stride_us, before_us)
+    found = find_dataset(dataset, labels=labels, format=format, sensor=sensor, windows=windows)
     chosen = load_recipe(
         found, recipe, T=T, split_by=split_by, layout=layout, encoding=encoding, overrides=step_overrides
     )
@@ -211,6 +224,9 @@ def load(
         "labels": labels,
         "format": format,
         "sensor": None if sensor is None else f"{sensor.width}x{sensor.height}",
+        "window-us": window_us,
+        "stride-us": stride_us,
+        "before-us": before_us,
         "cache": cache,
         "twin-size": twin_size,
     }

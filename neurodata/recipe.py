@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from neurodata.augmentations import Augmentation
 
 # The store format (docs/store-format.md): stores of another version are other stores.
-STORE_VERSION = 3
+STORE_VERSION = 4
 LayoutName = Literal["dense", "sparse", "events"]
 Compression = Literal["none", "zstd"]
 # Types of counts that a sparse layout holds.

@@ -95,7 +95,7 @@ def test_defaults_written_out_do_not_change_the_identity(tmp_path: Path) -> None
 def test_the_identity_is_the_one_that_stores_on_disk_carry() -> None:
     """Golden: a change here orphans every store that users have; raise a version, and say so in the changelog."""
     assert load_recipe("dvs-gesture").canonical() == {
-        "store_version": 3,
+        "store_version": 4,
         "dataset": {"name": "dvs-gesture", "version": 1},
         "reader": {"name": "aedat31", "version": 1},
         "steps": [

@@ -17,7 +17,7 @@ from neurodata.adapters._labels import class_index, names_of
 from neurodata.adapters._passing import CARD, EVENTS, FRAMES, TARGET, Passing
 from neurodata.adapters.tonic import to_events
 from neurodata.datasets import PARTITIONS, Scheme
-from neurodata.errors import FormatError, NeurodataError, StoreError
+from neurodata.errors import FormatError, NeurodataError, StorageError, StoreError
 from neurodata.progress import Progress
 from neurodata.signals import EventArray, Sensor
 from neurodata.storage import cache_root, exclusive
@@ -62,7 +62,12 @@ def write_store(
             f"{incoming.where}: its {CARD} is damaged ({error}); move it away to import the files without it"
         ) from error
     name = f"{head.recipe_name}-{head.recipe_id[:12]}{'-twin' * (head.source_kind == 'twin')}-{head.source_id[:8]}"
-    folder = cache_root(cache) / "stores" / head.dataset / name
+    root = cache_root(cache)
+    if not isinstance(root, Path):
+        raise StorageError(
+            f"{root}: samples are imported to a disk: give a folder as the cache, and copy the store there"
+        )
+    folder = root / "stores" / head.dataset / name
     with exclusive(folder.with_name(f".{name}.lock"), f"importing {name}", on_wait):
         if not _is_finished(folder):
             _write(incoming, seen, head, classes, scheme, folder, progress)

@@ -9,6 +9,8 @@ from neurodata.datasets._contract import Source as Source
 from neurodata.datasets._find import find_dataset as find_dataset
 from neurodata.datasets._find import is_dataset as is_dataset
 from neurodata.datasets._folder import RECIPES as RECIPES
+from neurodata.datasets._folder_windows import Windows as Windows
+from neurodata.datasets._folder_windows import make_windows as make_windows
 from neurodata.datasets._locate import Located as Located
 from neurodata.datasets._locate import SourceKind as SourceKind
 from neurodata.datasets._locate import Twin as Twin

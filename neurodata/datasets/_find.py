@@ -8,6 +8,7 @@ from pathlib import Path
 from neurodata import registry
 from neurodata.datasets._contract import Dataset
 from neurodata.datasets._folder import Folder
+from neurodata.datasets._folder_windows import Windows
 from neurodata.errors import RecipeError
 from neurodata.signals import Sensor
 
@@ -21,7 +22,12 @@ def is_dataset(name: str) -> bool:
 
 
 def find_dataset(
-    name: str | Dataset, *, labels: str | Path | None = None, format: str | None = None, sensor: Sensor | None = None
+    name: str | Dataset,
+    *,
+    labels: str | Path | None = None,
+    format: str | None = None,
+    sensor: Sensor | None = None,
+    windows: Windows | None = None,
 ) -> Dataset:
     """The dataset of a name such as "dvs-gesture", "folder:recordings" or "tonic:NMNIST"; a dataset is itself.
 
@@ -29,7 +35,7 @@ def find_dataset(
     ----------
     name
         One of `registry.datasets`, "folder:" and the path of a folder, or "tonic:" and a class of `tonic.datasets`.
-    labels, format, sensor
+    labels, format, sensor, windows
         As `Folder` describes them; only for a folder.
 
     Raises
@@ -37,18 +43,19 @@ def find_dataset(
     UnknownNameError
         When there is no dataset of that name.
     RecipeError
-        When labels, format or sensor are stated for a public dataset.
+        When labels, format, sensor or windows are stated for a public dataset, or windows do not fit the folder.
     SourceNotFoundError, FormatError
         When the folder, its recordings or its labels cannot be read.
     MissingExtraError
         When a dataset of tonic is asked for, and tonic is not installed.
     """
     if isinstance(name, str) and name.startswith(FOLDER):
-        return Folder(Path(name.removeprefix(FOLDER)), None if labels is None else Path(labels), format, sensor)
-    if any(stated is not None for stated in (labels, format, sensor)):
+        folder = Path(name.removeprefix(FOLDER))
+        return Folder(folder, None if labels is None else Path(labels), format, sensor, windows)
+    if any(stated is not None for stated in (labels, format, sensor, windows)):
         known_as = name if isinstance(name, str) else name.name
         raise RecipeError(
-            f"{known_as}: labels, format and sensor are stated for folder:DIR only; {known_as} has its own"
+            f"{known_as}: labels, format, sensor and windows are stated for folder:DIR only; {known_as} has its own"
         )
     if isinstance(name, Dataset):
         return name

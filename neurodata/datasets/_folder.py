@@ -11,16 +11,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from neurodata import registry
 from neurodata.datasets._contract import PARTITIONS, Dataset, Partition, SampleRef, Scheme
 from neurodata.datasets._folder_rows import Labels, Row, ordered_classes, read_labels, tree_rows
-from neurodata.datasets._folder_targets import read_target, target_files, target_spec
+from neurodata.datasets._folder_targets import box_times, has_times, read_target, target_files, target_spec
+from neurodata.datasets._folder_windows import MOST_WINDOWS, Windows
 from neurodata.errors import FormatError, RecipeError, SourceNotFoundError, UntoldSensorError
 from neurodata.formats import (
     Collection,
     CollectionFormat,
+    Format,
+    Recording,
     SignalFormat,
     detect,
     open_collection,
@@ -67,6 +71,8 @@ class Folder(Dataset):
         Name of the recordings' format; without labels, only files with its extensions are taken. None: found out.
     sensor
         Pixel grid of all recordings of events; None: the one that all of them tell.
+    windows
+        How samples are cut from recordings of events, or from what a row of labels names of one; None: not at all.
 
     Raises
     ------
@@ -75,7 +81,7 @@ class Folder(Dataset):
     FormatError
         When a file is of no known format, the labels are damaged, or the form is not certain.
     RecipeError
-        When a sensor is stated for files that hold no events.
+        When a sensor or windows are stated for files that hold no events, or windows that no recording has.
     """
 
     version: ClassVar[int] = 1
@@ -87,7 +93,12 @@ class Folder(Dataset):
     default_scheme = "folder"
 
     def __init__(
-        self, folder: Path, labels: Path | None = None, format: str | None = None, sensor: Sensor | None = None
+        self,
+        folder: Path,
+        labels: Path | None = None,
+        format: str | None = None,
+        sensor: Sensor | None = None,
+        windows: Windows | None = None,
     ) -> None:
         folder = folder.expanduser()
         if not is_folder(folder):
@@ -103,12 +114,14 @@ class Folder(Dataset):
         self.format = self.formats[0]
         self.imposes_sensor = sensor is not None
         self.form = self._common_form(sensor)
-        self._rows = self._labelled(rows)
-        self.classes = ordered_classes(row.label for row in self._rows if row.label is not None)
+        self.windows = windows
+        whole = self._labelled(rows)
+        self.classes = ordered_classes(row.label for row in whole if row.label is not None)
         self.target_specs = tuple(
             target_spec(self.labels or self.own_folder, self.own_folder, column, [row.told[k] for row in rows])
             for k, column in enumerate(targets)
         )
+        self._rows = whole if windows is None else self._cut(whole, windows)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a task needs to travel with: not the list of all samples."""
@@ -157,18 +170,29 @@ class Folder(Dataset):
         description = "as labels or sub-folders say" if told else "all for training: carve with val= or fold="
         return {"folder": Scheme("folder", description, keys["train"], keys["validation"], keys["test"])}
 
-    def source_facts(self, root: Path, samples: Sequence[SampleRef]) -> list[Row]:
+    def source_facts(self, root: Path, samples: Sequence[SampleRef]) -> object:
         """Which samples there are, of what class, group and split: told by folders or labels, not by recordings."""
-        return self._rows
+        return {"boxes of the last microsecond": self._rows} if self._end_with_boxes else self._rows
+
+    @property
+    def _end_with_boxes(self) -> bool:
+        """Whether samples end with the boxes that are theirs."""
+        return self.windows is not None and self.windows.before_us is not None
 
     def label_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
         """The files that hold targets."""
         return [root / path for path in dict.fromkeys(path for ref in samples for path in target_files(ref.told))]
 
     def targets(self, root: Path, ref: SampleRef, signal: Signal) -> Mapping[str, NDArray[Any]]:
-        """What the columns of the labels file tell of the sample."""
+        """What the columns of the labels file tell of the sample.
+
+        Boxes are those in its interval; those of its last microsecond, where windows end with them.
+        """
+        start_us = ref.start_us
+        if self._end_with_boxes and ref.stop_us is not None:
+            start_us = ref.stop_us - 1
         return {
-            spec.name: read_target(root, spec, cell, ref.start_us, ref.stop_us)
+            spec.name: read_target(root, spec, cell, start_us, ref.stop_us)
             for spec, cell in zip(self.target_specs, ref.told, strict=True)
         }
 
@@ -263,6 +287,49 @@ class Folder(Dataset):
                 f"{self.labels}: {row.path} holds {len(collection.keys)} samples, and its row tells all of them the "
                 f"target {files[0]}: state a row for each sample, with its number in a column item"
             )
+
+    def _cut(self, rows: Sequence[Row], windows: Windows) -> list[Row]:
+        """The windows of all rows."""
+        assert self.own_folder is not None
+        recordings: dict[str, Recording] = {}
+        cut: dict[str, Row] = {}
+        for row in rows:
+            format = registry.formats[self._formats[row.path]]
+            if not isinstance(format, Format):
+                raise RecipeError(f"{row.path}: windows are cut from recordings of events; {format.name} holds none")
+            if row.path not in recordings:
+                # Rows of a file stand together: one is open at a time.
+                stated = self.sensor if self.imposes_sensor else None
+                recordings = {row.path: open_recording(self.own_folder / row.path, format.name, stated)}
+            recording = recordings[row.path]
+            start_us = recording.start_us if row.start_us is None else row.start_us
+            stop_us = recording.stop_us if row.stop_us is None else row.stop_us
+            if windows.before_us is None:
+                found = windows.sliding(row, start_us, stop_us)
+            else:
+                times_us = self._box_times(row)
+                found = windows.before(row, times_us[(times_us >= start_us) & (times_us < stop_us)])
+            cut |= {window.key: window for window in found}
+            if len(cut) > MOST_WINDOWS:
+                raise RecipeError(f"{self.own_folder}: more than {MOST_WINDOWS:,} windows: prepare parts of it")
+        if not cut:
+            raise RecipeError(
+                f"{self.own_folder}: no recording has a window of {windows}: state shorter ones"
+                if windows.before_us is None
+                else f"{self.own_folder}: no boxes lie in the recordings: are their times on the recordings' clock?"
+            )
+        return list(cut.values())
+
+    def _box_times(self, row: Row) -> NDArray[np.int64]:
+        """When the recording of a row has boxes, in order; of all its targets that are boxes with times."""
+        assert self.own_folder is not None
+        cells = [cell for spec, cell in zip(self.target_specs, row.told, strict=True) if has_times(spec)]
+        if not cells:
+            raise RecipeError(
+                f"{self.labels or self.own_folder}: no boxes with times, at which windows could end: state labels with "
+                "a column target.NAME:boxes, or start_us and end_us of each sample"
+            )
+        return np.unique(np.concatenate([box_times(self.own_folder / cell) for cell in cells]))
 
     def _collection(self, path: str) -> Collection:
         assert self.own_folder is not None

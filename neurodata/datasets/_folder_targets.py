@@ -120,6 +120,26 @@ def read_target(folder: Path, spec: TargetSpec, cell: str, start_us: int | None,
     return found
 
 
+def has_times(spec: TargetSpec) -> bool:
+    """Whether a target is boxes of which each has a time, as rows of BOX_COLUMNS."""
+    return spec.kind == "boxes" and spec.dtype == BOX_DTYPE and spec.shape == (0, len(BOX_COLUMNS))
+
+
+def box_times(path: Path) -> NDArray[np.int64]:
+    """The times of all boxes of a file on the recording's clock, whole microseconds, int64 [n].
+
+    Raises
+    ------
+    FormatError, SourceNotFoundError, StorageError
+        When the file cannot be read, or its boxes have no times.
+    """
+    records = read_npy(path)
+    time = _box_time(records.dtype)
+    if time is None:
+        raise FormatError(f"{path}: holds {records.dtype}; expected records with {' or '.join(BOX_TIMES)}")
+    return records[time].astype(np.int64)
+
+
 def _is_path(cell: str) -> bool:
     return cell.lower().endswith(".npy")
 

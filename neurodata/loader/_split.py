@@ -26,6 +26,7 @@ from neurodata.loader._source import FrameSource
 from neurodata.loader._targets import read_targets
 from neurodata.loader._view import View, make_view, random_seed
 from neurodata.recipe import ViewStep
+from neurodata.signals import EventArray
 from neurodata.steps import ArraySpec, Step
 from neurodata.store import StoreHead, StoreReader, Texts
 from neurodata.targets import CLASS, TargetSpec
@@ -192,6 +193,18 @@ class Split(torch.utils.data.Dataset[tuple[Tensor, Any]]):
         index = int(self.indices[self._position(i)])
         frames, targets = self.source.read(index), read_targets(self.store, index)
         return Sample(row.key, frames, row.target, row.group, row.meta, targets)
+
+    def events(self, i: int, start_us: int | None = None, stop_us: int | None = None) -> EventArray:
+        """The events of sample i of a store of events, on the recording's clock: all, or start_us <= t < stop_us.
+
+        No more of a long sample is read than the chunks that the part lies in.
+
+        Raises
+        ------
+        StoreError
+            When the store holds frames, or the sample is damaged.
+        """
+        return self.store.read_events(int(self.indices[self._position(i)]), start_us, stop_us)
 
     def row(self, i: int) -> Row:
         """What is known of sample i without reading its frames."""

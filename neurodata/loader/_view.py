@@ -105,7 +105,8 @@ class View:
         The addresses are an array that this thread's next read writes over.
         """
         if self.event_frame.needs_times:
-            times = store.read_items(index, "t").copy()
+            times = store.read_items(index, "t")
+            times = times - times[:1]  # a copy, from the first event on
             return times, store.read_items(index, "address")
         address = store.read_items(index, "address")
         return np.broadcast_to(np.uint32(0), address.shape), address

@@ -20,7 +20,10 @@ from neurodata.recipe import Recipe
 from neurodata.signals import EventArray, PointCloud, Signal, SpikeCounts, n_counted
 from neurodata.steps import ADDED, NOTED
 from neurodata.storage import each
-from neurodata.store import Counts, EncodedSample, SampleRow, commit_shards, committed, write_shard
+from neurodata.store import Counts, EncodedSample, Packets, SampleRow, commit_shards, committed, write_shard
+
+# Events of a recording that are held at a time, where that is enough.
+EVENTS_AT_ONCE = 1 << 22
 
 
 def run_task(task: ShardTask) -> int:
@@ -124,9 +127,34 @@ class ShardEncoder:
         """Samples of a recording of events."""
         recording = self._open(name, format)
         for ref in refs:
+            if self._is_stored_in_packets(ref, recording):
+                yield self._in_packets(ref, recording)
+                continue
             events = recording.events(ref.start_us, ref.stop_us)
             self._check_interval(ref, events, (recording.start_us, recording.stop_us))
             yield self._encode(ref, events)
+
+    def _is_stored_in_packets(self, ref: SampleRef, recording: Recording) -> bool:
+        """Whether a sample is a whole recording, too long to be held, whose events are stored as they are."""
+        recipe = self.task.recipe
+        return (
+            recording.n_events > EVENTS_AT_ONCE
+            and ref.start_us is ref.stop_us is None
+            and recipe.layout == "events"
+            and not recipe.steps
+            # Others may make targets of the events.
+            and recipe.dataset.own_folder is not None
+        )
+
+    def _in_packets(self, ref: SampleRef, recording: Recording) -> EncodedSample:
+        dataset, n_events = self.task.recipe.dataset, recording.n_events
+        packets = Packets(recording.packets(EVENTS_AT_ONCE), n_events, recording.start_us)
+        self.read += n_events
+        self.encoded += n_events
+        row = SampleRow(ref.key, ref.target, ref.group)
+        duration_us = recording.stop_us - 1 - recording.start_us
+        targets = dataset.targets(self.task.root, ref, EventArray.empty(recording.sensor))
+        return EncodedSample(row, packets, n_events, duration_us, recording.start_us, targets)
 
     def _open(self, name: str, format: Format) -> Recording:
         dataset = self.task.recipe.dataset

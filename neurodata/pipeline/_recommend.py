@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from neurodata.pipeline._execute import ShardEncoder
 from neurodata.pipeline._plan import Plan, ShardTask, layout_of, make_plan
 from neurodata.progress import Progress, silent
 from neurodata.recipe import SPARSE_DTYPES, LayoutName, Recipe, ViewStep
-from neurodata.store import packed_size
+from neurodata.store import Packets, packed_size
 
 N_SAMPLES = 24
 
@@ -80,7 +81,8 @@ def _sizes(recipe: Recipe, plan: Plan) -> tuple[int, float, float, float]:
     task = ShardTask(Path(), 0, plan.root, recipe, layout, refs, frozenset())
     plain = packed = n_numbers = n_filled = 0
     for sample in ShardEncoder(task).samples():
-        for piece in layout.pieces(sample.signal, sample.row.key):
+        signals = sample.signal.packets if isinstance(sample.signal, Packets) else [sample.signal]
+        for piece in chain.from_iterable(layout.pieces(signal, sample.row.key) for signal in signals):
             plain, packed = plain + piece.nbytes, packed + packed_size(piece)
             n_numbers, n_filled = n_numbers + piece.size, n_filled + int(np.count_nonzero(piece))
     return len(refs), plain / len(refs), packed / len(refs), n_filled / max(1, n_numbers)

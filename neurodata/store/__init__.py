@@ -1,5 +1,6 @@
-"""The prepared store: samples in sharded Zarr v3 arrays that prove what they hold (format version 3)."""
+"""The prepared store: samples in sharded Zarr v3 arrays that prove what they hold (format version 4)."""
 
+from neurodata.store._append import Packets as Packets
 from neurodata.store._commit import EncodedSample as EncodedSample
 from neurodata.store._commit import commit_shards as commit_shards
 from neurodata.store._commit import committed as committed

@@ -12,7 +12,7 @@ from neurodata.datasets import PARTITIONS
 from neurodata.errors import StoreError
 from neurodata.steps import LARGEST_ARRAY_BYTES
 from neurodata.storage import Location
-from neurodata.store._layout import DenseLayout, FramesLayout, Layout
+from neurodata.store._layout import DenseLayout, EventsLayout, FramesLayout, Layout
 from neurodata.store._records import SchemeIndex, StoreHead
 from neurodata.store._table import SampleTable, Span, Texts
 
@@ -67,7 +67,8 @@ def _columns(head: StoreHead, table: SampleTable) -> Iterator[tuple[str, NDArray
     for name, span in spans.items():
         prefix = f"targets/{name}/" if name else ""
         before = np.zeros_like(span.stop)  # where the one before it ends, in the same shard
-        before[1:] = np.where(shard[1:] == shard[:-1], span.stop[:-1], 0)
+        if name or not isinstance(layout, EventsLayout):  # samples of events may share some
+            before[1:] = np.where(shard[1:] == shard[:-1], span.stop[:-1], 0)
         yield f"{prefix}start", span.start, span.start >= before
         yield f"{prefix}stop", span.stop, span.stop >= span.start
     yield "n_steps", table.n_steps, (table.n_steps >= 0) & (table.n_steps <= _most_steps(layout))

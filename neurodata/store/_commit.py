@@ -26,6 +26,7 @@ from neurodata.storage import (
     write_to,
     writing_to,
 )
+from neurodata.store._append import EventsWriter, Packets, SignalWriter, signal_writer
 from neurodata.store._layout import COMMITS, MANIFEST, Layout, commit_path
 from neurodata.store._records import Counts, Json, SampleRow, check_seal, parse, seal
 from neurodata.store._shard import ShardWriter
@@ -37,13 +38,13 @@ SEAL = "record_sha256"
 class EncodedSample:
     """A sample ready to be stored: its row, what the layout stores of it, and what it was made of.
 
-    `signal` is an array [T, C, H, W], or events for an `EventsLayout`; it was made of `n_events` events in
-    `duration_us` microseconds, of which the first is at `start_us` on the recording's clock. `targets` are those of
-    the layout, by name.
+    `signal` is an array [T, C, H, W], or events for an `EventsLayout`, or `Packets` of them; it was made of `n_events`
+    events in `duration_us` microseconds, of which the first is at `start_us` on the recording's clock. `targets` are
+    those of the layout, by name.
     """
 
     row: SampleRow
-    signal: NDArray[Any] | EventArray
+    signal: NDArray[Any] | EventArray | Packets
     n_events: int
     duration_us: int
     start_us: int = 0
@@ -59,7 +60,8 @@ def write_shard(
 ) -> None:
     """Write a shard's files and then its commit record, each appearing whole or not at all.
 
-    Samples are taken one at a time and written as they come, so one sample is held in memory. The bytes
+    Samples are taken one at a time and written as they come, so one sample is held in memory, and of events the one
+    before, of which they may be a continuation (`EventsWriter`). The bytes
     depend on the arguments alone. Only one process may write a given shard; different shards may be written at
     the same time. A finished store loses its manifest first: it is incomplete until `finalise` ran again.
 
@@ -92,12 +94,15 @@ def write_shard(
             path: ShardWriter(files.enter_context(writing_to(folder / path)), column, layout)
             for path, column in zip(layout.shard_paths(shard), layout.all_columns, strict=True)
         }
+        columns = list(writers.values())
+        n_columns = len(layout.columns)
+        signals, targets = signal_writer(layout, columns[:n_columns]), columns[n_columns:]
         for sample in samples:
             if len(rows) == layout.samples_per_shard:
                 raise StoreError(
                     f"{where}: sample {sample.row.key!r} is one more than the {len(rows)} that a shard holds"
                 )
-            rows.append(_append(sample, layout, list(writers.values()), where))
+            rows.append(_append(sample, layout, signals, targets, where))
         if not rows:
             raise StoreError(f"{where}: no samples; a shard holds 1 to {layout.samples_per_shard}")
         total = counts()
@@ -185,7 +190,13 @@ def committed_counts(folder: Location, n_shards: int) -> Counts:
     return sum((Counts(**record["counts"]) for record in records), Counts())
 
 
-def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter], where: Location) -> Json:
+def _append(
+    sample: EncodedSample,
+    layout: Layout,
+    signals: SignalWriter | EventsWriter,
+    targets: Sequence[ShardWriter],
+    where: Location,
+) -> Json:
     """Write one sample; its entry in the record."""
     key = sample.row.key
     if not (0 <= sample.n_events < 2**63 and 0 <= sample.duration_us < 2**63):
@@ -193,15 +204,10 @@ def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter
             f"{where}: sample {key!r} of {sample.n_events} events in {sample.duration_us} us; "
             "expected numbers from 0 on that fit 64 bits"
         )
-    pieces = *layout.pieces(sample.signal, key), *layout.target_pieces(sample.targets, key)
-    places = [writer.append(piece) for writer, piece in zip(writers, pieces, strict=True)]
-    n_columns = len(layout.columns)
-    ((start, stop),) = set(places[:n_columns])
-    ragged = {
-        target.name: list(place)
-        for target, place in zip(layout.targets, places[n_columns:], strict=True)
-        if target.is_ragged
-    }
+    place = signals.append(sample.signal, key)
+    pieces = layout.target_pieces(sample.targets, key)
+    rows = [writer.append(piece) for writer, piece in zip(targets, pieces, strict=True)]
+    ragged = {target.name: list(span) for target, span in zip(layout.targets, rows, strict=True) if target.is_ragged}
     return {
         "key": key,
         "target": int(sample.row.target),
@@ -209,8 +215,9 @@ def _append(sample: EncodedSample, layout: Layout, writers: Sequence[ShardWriter
         "n_events": int(sample.n_events),
         "duration_us": int(sample.duration_us),
         "start_us": int(sample.start_us),
-        "start": start,
-        "stop": stop,
+        "origin_us": int(place.origin_us),
+        "start": place.start,
+        "stop": place.stop,
         "n_steps": layout.n_steps(sample.signal),
     } | ({"targets": ragged} if ragged else {})
 

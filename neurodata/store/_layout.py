@@ -32,6 +32,7 @@ ZARR = "data.zarr"
 
 SMALL_CHUNK_BYTES = 1 << 14
 EVENTS_PER_CHUNK = 1 << 15
+CHUNKS_PER_INDEX_CHUNK = 1 << 10
 LONGEST_SAMPLE_US = 2**32 - 1
 
 
@@ -48,6 +49,8 @@ class Column:
         array of its own, as long as what it holds.
     axes
         Names of the axes of an item.
+    every
+        Items of the layout's other columns for which there is one here.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Column:
     is_aligned: bool = False
     shard_chunks: int | None = None
     axes: tuple[str, ...] = ()
+    every: int = 1
 
     @property
     def item_bytes(self) -> int:
@@ -271,10 +275,11 @@ class SparseLayout(FramesLayout):
 
 @dataclass(frozen=True, slots=True)
 class EventsLayout(Layout):
-    """Events as two columns, from which frames are made when they are loaded.
+    """Events as two columns, from which frames are made when they are loaded, and an index of their times.
 
-    `t` is microseconds since the sample's first event, uint32; `address` is (p * height + y) * width + x in
-    the smallest unsigned type that holds every place of the sensor.
+    `t` is microseconds since the sample's origin, uint32; `address` is (p * height + y) * width + x in
+    the smallest unsigned type that holds every place of the sensor. `chunk_t` is the first time of each chunk of `t`.
+    Samples may share items: windows of one recording have the same origin.
 
     Parameters
     ----------
@@ -296,10 +301,11 @@ class EventsLayout(Layout):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Time and address, an item an event."""
+        """Time and address, an item an event; and the time index, an item a chunk of these."""
         return (
             Column("events/t", np.dtype("<u4"), (), EVENTS_PER_CHUNK, self.is_packed),
             Column("events/address", self.address_dtype, (), EVENTS_PER_CHUNK, self.is_packed),
+            Column("events/chunk_t", np.dtype("<u4"), (), CHUNKS_PER_INDEX_CHUNK, every=EVENTS_PER_CHUNK),
         )
 
     def pieces(self, signal: EventArray, key: str) -> tuple[NDArray[Any], ...]:
@@ -307,12 +313,16 @@ class EventsLayout(Layout):
         if signal.sensor != self.sensor:
             raise StoreError(f"sample {key!r} is from {signal.sensor}; expected {self.sensor}")
         if signal.duration_us > LONGEST_SAMPLE_US:
-            raise StoreError(
-                f"sample {key!r} is {signal.duration_us} us long; an events layout holds up to {LONGEST_SAMPLE_US} us "
-                "(71 minutes) a sample: cut it by labels or by time_slice"
-            )
+            raise self.too_long(key, signal.duration_us)
         since_first = (signal.t - signal.t[:1]).astype("<u4")
         return since_first, addresses(signal).astype(self.address_dtype)
+
+    def too_long(self, key: str, duration_us: int) -> StoreError:
+        """The error of a sample whose times do not fit; a recording of any length fits as windows of it."""
+        return StoreError(
+            f"sample {key!r} is {duration_us} us long; an events layout holds up to {LONGEST_SAMPLE_US} us "
+            "(71 minutes) a sample: cut it by labels, by --window-us or by time_slice"
+        )
 
     def n_steps(self, signal: EventArray) -> int:
         """0: how many frames there are is said at load."""

@@ -32,7 +32,7 @@ from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, Sp
 MAX_OPEN_FILES = 64
 
 # The columns of a store of events, as `read_items` calls them.
-_ITEMS = ("t", "address")
+_ITEMS = ("t", "address", "chunk_t")
 
 
 class StoreReader:
@@ -170,8 +170,18 @@ class StoreReader:
         self.read_into(index, out)
         return out
 
-    def read_events(self, index: int) -> EventArray:
-        """The events of one sample, in a store of events, with their times on the recording's clock.
+    def read_events(self, index: int, start_us: int | None = None, stop_us: int | None = None) -> EventArray:
+        """The events of one sample, in a store of events, with their times on the recording's clock; or some of them.
+
+        A part is found by the time index: what is read besides it is the index, which has an entry for 32,768 events,
+        and the chunks in which it begins and ends.
+
+        Parameters
+        ----------
+        index
+            Row of the sample table, 0 to len(self) - 1.
+        start_us, stop_us
+            Only events with start_us <= t < stop_us; None is the start or end of the sample.
 
         Raises
         ------
@@ -179,15 +189,16 @@ class StoreReader:
             As for `read_into`, and for a store of frames.
         """
         layout = self.require_events()
-        since_first = self.read_items(index, "t").astype(np.int64)
-        address = self.read_items(index, "address").astype(np.intp)
+        self._check_index(index)
+        items = self._items_between(index, start_us, stop_us)
+        t = self._read_items(index, "t", items).astype(np.int64) + self.table.origin_us[index]
+        address = self._read_items(index, "address", items).astype(np.intp)
         width, height = layout.sensor.width, layout.sensor.height
         rows, x = np.divmod(address, width)
         p, y = np.divmod(rows, height)
         if len(p) and int(p.max()) >= layout.sensor.polarities:
             raise StoreError(f"sample {self.table.keys[index]!r} of {self.path}: an address beyond the sensor's pixels")
         p = p.astype(np.bool_) if layout.sensor.polarities == 2 else np.ones(len(p), np.bool_)
-        t = since_first + self.table.start_us[index]
         return EventArray(t, x.astype(np.uint16), y.astype(np.uint16), p, layout.sensor)
 
     def read_code(self, index: int) -> NDArray[np.uint8]:
@@ -206,15 +217,54 @@ class StoreReader:
     def read_items(self, index: int, name: str) -> NDArray[Any]:
         """Times "t" or addresses "address" as stored: an array that this thread's next read writes over.
 
+        Times are microseconds since `table.origin_us`.
+
         Raises
         ------
         StoreError
             As for `read_events`.
         """
-        layout = self.require_events()
+        self.require_events()
         self._check_index(index)
-        column = _ITEMS.index(name)
-        return self._read_column(index, column).view(layout.columns[column].dtype)
+        return self._read_items(index, name)
+
+    def _read_items(self, index: int, name: str, items: tuple[int, int] | None = None) -> NDArray[Any]:
+        """Those of a sample, or the items from one to the other of its shard."""
+        number = _ITEMS.index(name)
+        return self._read_column(index, number, items=items).view(self._columns[number].dtype)
+
+    def _items_between(self, index: int, start_us: int | None, stop_us: int | None) -> tuple[int, int]:
+        """Which items of the shard are the sample's from one time to the other."""
+        start = int(self.table.start[index]) if start_us is None else self._first_item(index, start_us)
+        stop = int(self.table.stop[index]) if stop_us is None else self._first_item(index, stop_us)
+        return start, max(start, stop)
+
+    def _first_item(self, index: int, time_us: int) -> int:
+        """The sample's first item at a time or after it; its end where there is none."""
+        start, stop = int(self.table.start[index]), int(self.table.stop[index])
+        stored_us = min(max(0, time_us - int(self.table.origin_us[index])), 1 << 32)
+        places, times = self.time_index(index)
+        bounds = [start, *(start + places).tolist(), stop]
+        chunk = int(np.searchsorted(times, stored_us))
+        t = self._read_items(index, "t", (bounds[chunk], bounds[chunk + 1])).astype(np.int64)
+        return int(bounds[chunk] + np.searchsorted(t, stored_us))
+
+    def time_index(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which events of a sample begin a chunk, after the first one, int64 [k]; and their times as stored, int64 [k].
+
+        Raises
+        ------
+        StoreError
+            As for `read_events`.
+        """
+        self.require_events()
+        self._check_index(index)
+        start, stop = int(self.table.start[index]), int(self.table.stop[index])
+        size = self._columns[0].chunk_items
+        first = start // size + 1
+        chunks = first, max(first, -(-stop // size))
+        places = np.arange(*chunks, dtype=np.int64) * size - start
+        return places, self._read_items(index, "chunk_t", chunks).astype(np.int64)
 
     @property
     def is_remote(self) -> bool:
@@ -238,7 +288,8 @@ class StoreReader:
         indices
             Rows of the sample table, int64 [n], in any order.
         names
-            What will be read of the events of a store of events, "t" or "address"; both by default. Targets always are.
+            What will be read of the events of a store of events, "t" or "address"; both by default. Targets always are,
+            and the time index never is.
         cancelled
             Asked before requests are made; when it is true, nothing more is fetched.
 
@@ -253,9 +304,11 @@ class StoreReader:
             return Fetched()
         for index in indices.tolist():
             self._check_index(index)
-        numbers = list(range(len(self._columns)))
+        n_own = len(self.head.layout.columns)
+        own = [number for number in range(n_own) if self._columns[number].every == 1]
         if names is not None:
-            numbers = [*map(_ITEMS.index, names), *numbers[len(self.head.layout.columns) :]]
+            own = [*map(_ITEMS.index, names)]
+        numbers = [*own, *range(n_own, len(self._columns))]
         return fetch_samples(self._shards, self._open, indices, numbers, cancelled)
 
     def read_target(self, index: int, name: str) -> NDArray[Any]:
@@ -285,13 +338,18 @@ class StoreReader:
                 f"{self.shape(index)} with a {self.require_array().dtype} count"
             )
 
-    def _read_column(self, index: int, number: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """The bytes of one sample in a column: in `out`, if it has the size of whole chunks, or in scratch memory."""
+    def _read_column(
+        self, index: int, number: int, out: NDArray[np.uint8] | None = None, items: tuple[int, int] | None = None
+    ) -> NDArray[np.uint8]:
+        """The bytes of one sample in a column: in `out`, if it has the size of whole chunks, or in scratch memory.
+
+        Or those of other items of its shard.
+        """
         if self._closed:
             raise self._is_closed()
         column = self._columns[number]
         span = self._spans[number]
-        start, stop = int(span.start[index]), int(span.stop[index])
+        start, stop = items or (int(span.start[index]), int(span.stop[index]))
         first, n_chunks = chunks_of(start, stop, column)
         try:
             # Before there is memory for them: a file that opens has an index of as many chunks as the table says.

@@ -66,9 +66,14 @@ class ShardWriter:
         self._rest = np.empty(column.chunk_bytes, np.uint8)
         self._n_rest = 0
 
-    def append(self, items: NDArray[Any]) -> tuple[int, int]:
-        """Add the items of one sample, [n, *item_shape]; where they begin and end in the shard."""
+    def append(self, items: NDArray[Any], continues: bool = False) -> tuple[int, int]:
+        """Add items of a sample, [n, *item_shape]; where they begin and end in the shard.
+
+        The first ones of a sample begin a chunk in an aligned column; those that continue a sample do not.
+        """
         column = self._column
+        if column.is_aligned and not continues:
+            self._flush()
         content = as_bytes(np.ascontiguousarray(items, column.dtype))
         start = len(self._extents) * column.chunk_items + self._n_rest // column.item_bytes
         taken = 0
@@ -83,8 +88,6 @@ class ShardWriter:
             taken += len(part)
             if self._n_rest == column.chunk_bytes:
                 self._flush()
-        if self._column.is_aligned:
-            self._flush()
         return start, start + len(items)
 
     def finish(self) -> Written:

@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 from neurodata.kernel import kernel
 
 GAP_BITS = range(1, 8)
+# The same, those first that give the shortest code of most frames: the sizes of others are not counted to the end.
+_LIKELY_FIRST = (4, 5, 3, 6, 2, 7, 1)
+_LONGEST = 1 << 62
 
 
 def encode(cells: NDArray[Any]) -> NDArray[np.uint8]:
@@ -32,23 +35,42 @@ def encode(cells: NDArray[Any]) -> NDArray[np.uint8]:
     The width of the gap is the one of the shortest code (the smallest of these): a function of the counts alone.
     """
     flat = np.ascontiguousarray(cells).reshape(-1)
-    places = np.flatnonzero(flat)
-    gaps = np.diff(places, prepend=-1)
-    counts = flat[places].astype(np.uint64)
-    sizes = np.array([code_size(gaps, counts, gap_bits) for gap_bits in GAP_BITS])
-    best = int(np.argmin(sizes))
-    code = np.empty(1 + int(sizes[best]), np.uint8)
-    code[0] = GAP_BITS[best]
-    write_tokens(gaps, counts, GAP_BITS[best], code)
+    n = np.count_nonzero(flat)
+    gaps, counts = np.empty(n + 1, np.int64), np.empty(n + 1, np.uint64)  # the last ones are scratch
+    find_counts(flat, gaps, counts)
+    gaps, counts = gaps[:n], counts[:n]
+    size, best = _LONGEST, 0
+    for gap_bits in _LIKELY_FIRST:
+        size, best = min((size, best), (code_size(gaps, counts, gap_bits, size), gap_bits))
+    code = np.empty(1 + size, np.uint8)
+    code[0] = best
+    write_tokens(gaps, counts, best, code)
     return code
 
 
 @kernel
-def code_size(gaps: NDArray[np.int64], counts: NDArray[np.uint64], gap_bits: int) -> int:
-    """Number of tokens for these gaps and counts."""
+def find_counts(cells: NDArray[Any], gaps: NDArray[np.int64], counts: NDArray[np.uint64]) -> None:
+    """Every count that is not zero, and how far its cell lies behind that of the one before (the first: behind -1)."""
+    n, last = 0, -1
+    for k in range(len(cells)):
+        # Without a branch: what is no count is written over by the next one.
+        gaps[n], counts[n] = k - last, cells[k]
+        is_count = cells[k] != 0
+        n += is_count
+        last = k if is_count else last
+
+
+@kernel
+def code_size(gaps: NDArray[np.int64], counts: NDArray[np.uint64], gap_bits: int, most: int) -> int:
+    """Number of tokens for these gaps and counts; where it is larger than `most`, any number that is larger."""
     farthest, highest = (1 << gap_bits) - 1, (1 << (8 - gap_bits)) - 1
     n = 0
     for k in range(len(gaps)):
+        if n > most:
+            break
+        if gaps[k] <= farthest and counts[k] <= highest:
+            n += 1  # without the divisions below
+            continue
         skips = (gaps[k] - 1) // farthest
         n += 1 + (skips + farthest - 1) // farthest
         rest = (np.int64(counts[k]) - 1) // highest
@@ -65,6 +87,10 @@ def write_tokens(gaps: NDArray[np.int64], counts: NDArray[np.uint64], gap_bits: 
     farthest, highest = (1 << gap_bits) - 1, (1 << count_bits) - 1
     n = 1
     for k in range(len(gaps)):
+        if gaps[k] <= farthest and counts[k] <= highest:
+            code[n] = gaps[k] << count_bits | np.int64(counts[k])  # without the divisions below
+            n += 1
+            continue
         skips = (gaps[k] - 1) // farthest
         while skips > 0:
             skip = min(skips, farthest)

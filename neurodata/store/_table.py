@@ -22,6 +22,7 @@ NUMBER_COLUMNS = {
     "stop": "stop",
     "n_steps": "n_steps",
     "start_us": "start_us",
+    "origin_us": "origin_us",
 }
 
 
@@ -38,7 +39,8 @@ class SampleTable:
 
     `start` and `stop` are the sample's items in each column of its shard (half-open: always one item in a dense
     layout), `n_steps` is the length of the sample's first axis (0 where frames are made at load), `start_us` the time
-    of its first event on the recording's clock. `spans` has the rows of each ragged target in the target's column.
+    of its first event on the recording's clock, `origin_us` the one from which its stored times count (0 where none are
+    stored). Samples of events may share items. `spans` has the rows of each ragged target in the target's column.
     """
 
     keys: Texts
@@ -51,6 +53,7 @@ class SampleTable:
     stop: NDArray[np.int64]
     n_steps: NDArray[np.int64]
     start_us: NDArray[np.int64]
+    origin_us: NDArray[np.int64]
     spans: Mapping[str, Span] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -128,13 +131,14 @@ def spans_of(table: SampleTable, layout: Layout) -> list[Span]:
     place = np.arange(len(table), dtype=np.int64) % layout.samples_per_shard
     one_each = Span(place, place + 1)
     targets = [table.spans[target.name] if target.is_ragged else one_each for target in layout.targets]
-    return [Span(table.start, table.stop)] * len(layout.columns) + targets
+    signal = [Span(table.start // column.every, -(-table.stop // column.every)) for column in layout.columns]
+    return signal + targets
 
 
 def items_of_shards(shard: NDArray[np.int64], stop: NDArray[np.int64], n_shards: int) -> list[int]:
-    """Items of a column in each shard: where its last sample ends."""
-    last = np.searchsorted(shard, np.arange(n_shards), side="right") - 1
-    items: list[int] = stop[last].tolist()
+    """Items of a column in each shard: where the sample ends that reaches furthest."""
+    first = np.searchsorted(shard, np.arange(n_shards), side="left")
+    items: list[int] = np.maximum.reduceat(stop, first).tolist()
     return items
 
 

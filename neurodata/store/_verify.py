@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodata.errors import MissingExtraError, NeurodataError
+from neurodata.errors import MissingExtraError, NeurodataError, StoreError
 from neurodata.progress import Progress, silent
 from neurodata.storage import Location, locate, read_bytes
 from neurodata.store._layout import MANIFEST, Column
@@ -154,13 +154,27 @@ def _read_problems(reader: StoreReader, samples: NDArray[np.int64]) -> Iterator[
 
 def _sample(reader: StoreReader, index: int) -> Iterator[str]:
     """Problems of the chunks of one sample, and of what they hold."""
-    reads: list[Callable[[], object]] = [partial(reader.read_events if reader.array is None else reader.read, index)]
+    reads: list[Callable[[], object]] = [partial(reader.read, index)]
+    if reader.array is None:
+        reads = [partial(reader.read_events, index), partial(_check_time_index, reader, index)]
     reads += [partial(reader.read_target, index, target.name) for target in reader.head.targets]
     for read in reads:
         try:
             read()
         except NeurodataError as error:
             yield str(error)
+
+
+def _check_time_index(reader: StoreReader, index: int) -> None:
+    """Raise StoreError where the time index of a sample has other times than its events."""
+    places, times = reader.time_index(index)
+    found = reader.read_items(index, "t")[places]
+    if not np.array_equal(found, times):
+        wrong = int(np.flatnonzero(found != times)[0])
+        raise StoreError(
+            f"sample {reader.table.keys[index]!r} of {reader.path}: the time index has {times[wrong]} for its event "
+            f"{places[wrong]}, which is at {found[wrong]}"
+        )
 
 
 def _column(reader: StoreReader, column: Column, shard: int, n_items: int, samples: NDArray[np.int64]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from zarr.storage import MemoryStore
 
 from neurodata.datasets import PARTITIONS
 from neurodata.recipe import STORE_VERSION
-from neurodata.store._layout import ZARR, Column, DenseLayout, EventsLayout, Layout
+from neurodata.store._layout import EVENTS_PER_CHUNK, ZARR, Column, DenseLayout, EventsLayout, Layout
 from neurodata.store._records import SchemeIndex, StoreHead
 from neurodata.store._table import TEXT_COLUMNS, SampleTable, items_of_shards, spans_of, target_folder
 
@@ -57,7 +57,8 @@ def _how_to_decode(layout: Layout) -> dict[str, Any]:
     if isinstance(layout, EventsLayout):
         return {
             "sample": "items samples/start to samples/stop of the arrays t/<samples/shard> and address/<samples/shard>",
-            "t": "microseconds since the sample's first event, which is at samples/start_us",
+            "t": "microseconds since samples/origin_us; samples may share items",
+            "chunk_t": f"t of every item whose number is a multiple of {EVENTS_PER_CHUNK}",
             "address": "(p * height + y) * width + x",
             "width": layout.sensor.width,
             "height": layout.sensor.height,

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import neurodata
+from neurodata.signals import EventArray, Sensor
 from tests.gestures import write_gestures
 
 COMMAND = [sys.executable, "-c", "from neurodata.cli import main; main()"]
@@ -439,3 +441,22 @@ def test_what_does_not_work_behind_a_url_is_said(store: Path) -> None:
     assert done.returncode == 1
     assert "no finished store there" in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_windows_of_recordings_are_prepared_and_found_again_by_the_same_options(tmp_path: Path) -> None:
+    n = 400
+    sensor = Sensor(20, 16)
+    places = np.arange(n, dtype=np.uint16) % 16
+    t = 50 * np.arange(n, dtype=np.int64)
+    neurodata.write(EventArray(t, places, places, places > 7, sensor), tmp_path / "mine/a/r.es")
+    windows = ("--window-us", "4000", "--stride-us", "1500")
+    words = (f"folder:{tmp_path / 'mine'}", "--T", "2", "--cache", tmp_path / "cache")
+    done = run("prepare", *words, *windows, "--layout", "events", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["samples"] == 11
+    viewed = run("view", *words, *windows, "--index", "10", "--out", tmp_path / "seen.png")
+    assert viewed.returncode == 0, viewed.stderr
+    others = run("view", *words, "--window-us", "4000", "--out", tmp_path / "none.png")
+    assert others.returncode != 0
+    assert "--window-us 4000" in others.stderr
+    assert "folder:DIR only" in run("prepare", "n-mnist", "--window-us", "5").stderr

@@ -183,7 +183,9 @@ def test_what_makes_no_sense_is_refused(mine: Path, tmp_path: Path) -> None:
         find_dataset(f"folder:{tmp_path / 'empty'}")
     with pytest.raises(SourceNotFoundError, match="nothing: no such folder"):
         find_dataset(f"folder:{tmp_path / 'nothing'}")
-    with pytest.raises(RecipeError, match=r"n-mnist: labels, format and sensor are stated for folder:DIR only"):
+    with pytest.raises(
+        RecipeError, match=r"n-mnist: labels, format, sensor and windows are stated for folder:DIR only"
+    ):
         find_dataset("n-mnist", format="nmnist")
     for wrong in ({"twin": True}, {"source": mine}):
         with pytest.raises(RecipeError, match="leave --source and --twin out"):

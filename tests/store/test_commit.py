@@ -55,6 +55,7 @@ def test_the_commit_record_tells_what_the_shard_holds(folder: Path, layout: Dens
         "n_events": int(frames_of(3, layout)[1].sum()),
         "duration_us": 1001,
         "start_us": 0,
+        "origin_us": 0,
         "start": 1,
         "stop": 2,
         "n_steps": 2,

@@ -47,7 +47,7 @@ def test_the_manifest_says_what_the_store_is(folder: Path, layout: DenseLayout) 
     manifest = json.loads((folder / "manifest.json").read_bytes())
     n_events = int(frames_of(N, layout).sum())
     expected = head_of(layout).to_json() | {
-        "version": 3,
+        "version": 4,
         "n_samples": N,
         "n_shards": 3,
         "counts": {"read": n_events + 6, "encoded": n_events, "dropped": {"off sensor": 6}, "notes": {"late": 3}},
@@ -66,7 +66,7 @@ def test_the_manifest_says_what_the_store_is(folder: Path, layout: DenseLayout) 
     }
     assert {name: manifest[name] for name in expected} == expected
     attributes = json.loads((folder / "data.zarr/zarr.json").read_bytes())["attributes"]["neurodata"]
-    assert attributes == head_of(layout).to_json() | {"version": 3}
+    assert attributes == head_of(layout).to_json() | {"version": 4}
 
 
 @pytest.mark.parametrize("compression", ["none", "zstd"])

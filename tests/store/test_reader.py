@@ -152,11 +152,11 @@ def _rewrite_manifest(store: Path, **changed: Any) -> None:
 
 
 def test_another_format_version_is_refused_with_the_way_to_read_it(store: Path) -> None:
-    _rewrite_manifest(store, version=4)
-    with pytest.raises(StoreError, match=r"format version 4; this release reads version 3: upgrade with `pip install"):
+    _rewrite_manifest(store, version=5)
+    with pytest.raises(StoreError, match=r"format version 5; this release reads version 4: upgrade with `pip install"):
         StoreReader(store)
-    _rewrite_manifest(store, version=2)
-    with pytest.raises(StoreError, match=r"format version 2; this release reads version 3: prepare the store again"):
+    _rewrite_manifest(store, version=3)
+    with pytest.raises(StoreError, match=r"format version 3; this release reads version 4: prepare the store again"):
         StoreReader(store)
 
 

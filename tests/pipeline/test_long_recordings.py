@@ -1,0 +1,107 @@
+"""Long recordings through the whole pipeline: written piece by piece, or as windows, and read in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neurodata
+from neurodata.datasets import find_dataset, locate
+from neurodata.loader import Store
+from neurodata.pipeline import _execute, measure_layouts
+from neurodata.recipe import load_recipe
+from neurodata.signals import EventArray, Sensor
+from neurodata.store import verify
+from tests.store.stores import contents
+
+SENSOR = Sensor(20, 16)
+N_EVENTS = 90_000
+
+
+def recording() -> EventArray:
+    rng = np.random.default_rng(5)
+    return EventArray(
+        np.cumsum(rng.integers(0, 40, N_EVENTS)).astype(np.int64) + 77,
+        rng.integers(0, SENSOR.width, N_EVENTS).astype(np.uint16),
+        rng.integers(0, SENSOR.height, N_EVENTS).astype(np.uint16),
+        rng.integers(0, 2, N_EVENTS).astype(bool),
+        SENSOR,
+    )
+
+
+@pytest.fixture(scope="module", params=["es", "dat", "aedat4"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("drives")
+    neurodata.write(recording(), root / f"mine/a/long.{request.param}")
+    return root / "mine"
+
+
+@pytest.fixture
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recordings of more than 7,000 events are long, and are never read whole."""
+    monkeypatch.setattr(_execute, "EVENTS_AT_ONCE", 7_000)
+
+
+def prepared(folder: Path, cache: Path, **words: int) -> Store:
+    store = neurodata.prepare(f"folder:{folder}", T=4, layout="events", sensor=SENSOR, cache=cache, **words)  # type: ignore[arg-type]
+    assert verify(store.path, deep=True).ok
+    return store
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_a_recording_written_piece_by_piece_gives_the_same_store(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piecewise = prepared(folder, tmp_path / "pieces")
+    monkeypatch.setattr(_execute, "EVENTS_AT_ONCE", 1 << 22)
+    whole = prepared(folder, tmp_path / "whole")
+    assert contents(piecewise.path) == contents(whole.path)
+    assert whole.counts.encoded == N_EVENTS
+    np.testing.assert_array_equal(piecewise.read_events(0).t, recording().t)
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_layouts_of_long_recordings_are_measured(folder: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(find_dataset(f"folder:{folder}", sensor=SENSOR), T=4)
+    sizes = measure_layouts(recipe, locate(recipe.dataset, tmp_path, source=folder))
+    assert sizes.plain["events"] == N_EVENTS * 6
+
+
+def test_windows_store_a_recording_once_and_any_part_is_read_from_them(folder: Path, tmp_path: Path) -> None:
+    stride_us, window_us = 100_000, 300_000
+    store = prepared(folder, tmp_path, window_us=window_us, stride_us=stride_us)
+    split = neurodata.load(
+        f"folder:{folder}",
+        T=4,
+        layout="events",
+        sensor=SENSOR,
+        cache=tmp_path,
+        window_us=window_us,
+        stride_us=stride_us,
+    )
+    expected = recording()
+    assert len(split) == (expected.duration_us + 1 - window_us) // stride_us + 1 > 10
+    last_us = expected.start_us + (len(split) - 1) * stride_us + window_us
+    assert store.table.stop.max() == len(expected.between(None, last_us))
+    for i, key in enumerate(split.keys):
+        start_us, stop_us = map(int, key.rpartition(":")[2].split("-"))
+        part = expected.between(start_us, stop_us)
+        assert int(split[i][0].sum()) == len(part)
+        middle = split.events(i, start_us + 50_000, start_us + 60_000)
+        np.testing.assert_array_equal(middle.t, expected.between(start_us + 50_000, start_us + 60_000).t)
+        assert split.row(i).meta["n_events"] == len(part)
+
+
+def test_windows_by_time_are_those_of_the_same_events_stored_alone(folder: Path, tmp_path: Path) -> None:
+    """Times count from an origin that is not the window's first event: frames do not depend on it."""
+    place = {"window_us": 300_000, "stride_us": 100_000}
+    stored = prepared(folder, tmp_path, **place)
+    dense = neurodata.prepare(
+        f"folder:{folder}", T=4, split_by="time", layout="dense", sensor=SENSOR, cache=tmp_path, **place
+    )  # type: ignore[arg-type]
+    made = stored["train"].with_view([{"name": "event_frame", "T": 4, "split_by": "time"}])
+    assert list(made.keys) == list(dense["train"].keys)
+    for i in range(len(made)):
+        np.testing.assert_array_equal(made.sample(i).frames, dense["train"].sample(i).frames)
