@@ -96,15 +96,11 @@ def repair_store(
     read_head(path)  # nothing is made, not even a lease, where there is no store
     with exclusive(path.with_name(f".{path.name}.lock"), f"repairing {path.name}", on_wait) as lease:
         head, manifest = read_head(path)
-        if manifest is not None:
-            if verify(path, deep=True, progress=progress).ok:
-                return Repaired(path)
-            if are_whole(path, manifest["files"], manifest["files"]):
-                removed = remove_others(path, manifest["files"])
-                if verify(path).ok:
-                    return Repaired(path, removed=tuple(removed))
-        plan = _plan_again(path, head, manifest, source, cache, progress)
         fresh = path.with_name(f".{path.name}.repair")
+        if manifest is not None and (done := _tidied(path, manifest, progress)):
+            shutil.rmtree(fresh, ignore_errors=True)  # of a repair that was killed when it had done all else
+            return done
+        plan = _plan_again(path, head, manifest, source, cache, progress)
         n_shards = _make_again(plan, path, fresh, manifest, make_executor, progress, lease.check)
         try:
             replaced, removed = take_over(fresh, path)
@@ -114,6 +110,17 @@ def repair_store(
     if left:
         raise StoreError("\n".join((f"{path}: repaired but for this:", *left)))
     return Repaired(path, tuple(replaced), tuple(removed), n_shards)
+
+
+def _tidied(path: Path, manifest: Mapping[str, Any], progress: Progress) -> Repaired | None:
+    """A store whose own files are whole, without those that do not belong there; None where one is not."""
+    if verify(path, deep=True, progress=progress).ok:
+        return Repaired(path)
+    if are_whole(path, manifest["files"], manifest["files"]):
+        removed = remove_others(path, manifest["files"])
+        if verify(path).ok:
+            return Repaired(path, removed=tuple(removed))
+    return None
 
 
 def _plan_again(

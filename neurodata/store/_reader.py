@@ -263,8 +263,9 @@ class StoreReader:
         size = self._columns[0].chunk_items
         first = start // size + 1
         chunks = first, max(first, -(-stop // size))
-        places = np.arange(*chunks, dtype=np.int64) * size - start
-        return places, self._read_items(index, "chunk_t", chunks).astype(np.int64)
+        # Read first: a table that is not true is found out before there is memory for what it says.
+        times = self._read_items(index, "chunk_t", chunks).astype(np.int64)
+        return np.arange(*chunks, dtype=np.int64) * size - start, times
 
     @property
     def is_remote(self) -> bool:

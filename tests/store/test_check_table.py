@@ -62,7 +62,7 @@ def refused(folder: Path, match: str) -> None:
     ("kind", "column", "value"),
     [
         *((kind, column, value) for kind in ("dense", "sparse", "events") for column in ("start", "stop", "shard")
-          for value in (-5, 2**40, 2**62)),
+          for value in (-5, 2**40, 2**62) if (kind, column, value < 0) != ("events", "stop", False)),
         *(("dense", f"targets/{name}/{end}", value) for name in ("place", "hand") for end in ("start", "stop")
           for value in (-5, 2**40, 2**62)),
         *(("sparse", "n_steps", value) for value in (-1, 2**40, 2**62)),
@@ -82,6 +82,20 @@ def test_a_table_that_cannot_be_true_is_refused(tmp_path: Path, kind: str, colum
     refused(with_seals(store), f"{column.rpartition('/')[0]}.* of sample [12] is ")
 
 
+@pytest.mark.parametrize("value", [2**40, 2**62])
+def test_events_beyond_their_file_are_damage_before_memory_is_taken(tmp_path: Path, value: int) -> None:
+    """Samples of events may share some, so that a stop beyond the next start says nothing."""
+    store = store_of("events", tmp_path)
+    chunk = store / "data.zarr" / "samples" / "stop" / "c" / "0"
+    numbers = np.frombuffer(chunk.read_bytes()[:-4], "<i8").copy()
+    numbers[1] = value
+    write_chunk(chunk, numbers.tobytes())
+    reader = StoreReader(with_seals(store))
+    for read in (reader.read_events, reader.time_index):
+        with pytest.raises(StoreError, match="too few for an index"):
+            read(1)
+
+
 @pytest.mark.parametrize("kind", ["dense", "sparse", "events"])
 def test_a_last_sample_beyond_its_file_is_damage_before_memory_is_taken(tmp_path: Path, kind: str) -> None:
     store = store_of(kind, tmp_path)
@@ -95,7 +109,7 @@ def test_a_last_sample_beyond_its_file_is_damage_before_memory_is_taken(tmp_path
     read = reads.get(kind, lambda: reader.read_events(11))
     with pytest.raises(StoreError, match="too few for an index"):
         read()
-    assert "too few for an index" in verify(store, deep=True).problems[0]
+    assert any("too few for an index" in problem for problem in verify(store, deep=True).problems)
 
 
 @pytest.mark.parametrize("bytes_of_two", [b"\xff\0", b"\xc3\0", b"\x9fz"])

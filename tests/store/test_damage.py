@@ -96,7 +96,8 @@ def test_a_flipped_byte_of_a_shard_is_refused_with_the_key_or_changes_nothing(ki
                     assert isinstance(found, str), f"{path}: byte {place}: another sample is served as {key!r}"
                     assert found.startswith(f"sample {key!r}")
                     refused += 1
-            assert refused, f"{path}: byte {place} is read by no sample"
+            # The time index is read for parts of long samples; that verify reads it is tested above.
+            assert refused or "chunk_t" in path, f"{path}: byte {place} is read by no sample"
         (store / path).write_bytes(content)
 
 
