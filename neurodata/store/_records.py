@@ -170,7 +170,20 @@ class SchemeIndex:
 def seal(record: Mapping[str, Any], name: str) -> bytes:
     """The record as indented JSON with, under `name`, the sha256 of the canonical JSON of all the rest."""
     sealed = {**record, name: _hash(record)}
-    return (json.dumps(sealed, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
+    entries = (f" {json.dumps(key)}: {_indented(sealed[key])}" for key in sorted(sealed))
+    return ("{\n" + ",\n".join(entries) + "\n}\n").encode("ascii")
+
+
+def _indented(entry: Any) -> str:
+    """An entry of an object as `json.dumps` indents it; rows of a list by its fast encoder, which cannot indent."""
+    if isinstance(entry, list) and all(isinstance(row, dict) and row and _is_flat(row) for row in entry) and entry:
+        rows = (json.dumps(row, sort_keys=True, allow_nan=False, separators=(",\n   ", ": ")) for row in entry)
+        return "[\n  " + ",\n  ".join(f"{{\n   {row[1:-1]}\n  }}" for row in rows) + "\n ]"
+    return json.dumps(entry, indent=1, sort_keys=True, allow_nan=False).replace("\n", "\n ")
+
+
+def _is_flat(row: Mapping[str, Any]) -> bool:
+    return not any(isinstance(value, dict | list | tuple) for value in row.values())
 
 
 def parse(raw: bytes, path: Location) -> Json:

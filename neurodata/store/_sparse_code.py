@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 from neurodata.kernel import kernel
 
 GAP_BITS = range(1, 8)
-# The same, those first that give the shortest code of most frames: the sizes of others are not counted to the end.
-_LIKELY_FIRST = (4, 5, 3, 6, 2, 7, 1)
-_LONGEST = 1 << 62
+_SMALL = 256  # gaps and counts below are tallied; the few others are worked out one by one
 
 
 def encode(cells: NDArray[Any]) -> NDArray[np.uint8]:
@@ -39,10 +37,9 @@ def encode(cells: NDArray[Any]) -> NDArray[np.uint8]:
     gaps, counts = np.empty(n + 1, np.int64), np.empty(n + 1, np.uint64)  # the last ones are scratch
     find_counts(flat, gaps, counts)
     gaps, counts = gaps[:n], counts[:n]
-    size, best = _LONGEST, 0
-    for gap_bits in _LIKELY_FIRST:
-        size, best = min((size, best), (code_size(gaps, counts, gap_bits, size), gap_bits))
-    code = np.empty(1 + size, np.uint8)
+    sizes = code_sizes(gaps, counts)
+    best = int(np.argmin(sizes[1:])) + 1
+    code = np.empty(1 + sizes[best], np.uint8)
     code[0] = best
     write_tokens(gaps, counts, best, code)
     return code
@@ -61,22 +58,40 @@ def find_counts(cells: NDArray[Any], gaps: NDArray[np.int64], counts: NDArray[np
 
 
 @kernel
-def code_size(gaps: NDArray[np.int64], counts: NDArray[np.uint64], gap_bits: int, most: int) -> int:
-    """Number of tokens for these gaps and counts; where it is larger than `most`, any number that is larger."""
-    farthest, highest = (1 << gap_bits) - 1, (1 << (8 - gap_bits)) - 1
-    n = 0
+def code_sizes(gaps: NDArray[np.int64], counts: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Number of tokens for these gaps and counts, int64 [8]: by the bits of a gap, 1 to 7."""
+    sizes = np.zeros(8, np.int64)
+    # What a gap costs and what a count costs do not depend on each other.
+    of_gap, of_count = np.zeros(_SMALL, np.int64), np.zeros(_SMALL, np.int64)
     for k in range(len(gaps)):
-        if n > most:
-            break
-        if gaps[k] <= farthest and counts[k] <= highest:
-            n += 1  # without the divisions below
-            continue
-        skips = (gaps[k] - 1) // farthest
-        n += 1 + (skips + farthest - 1) // farthest
-        rest = (np.int64(counts[k]) - 1) // highest
-        while rest > 0:
-            rest >>= 8 - gap_bits
-            n += 1
+        if gaps[k] < _SMALL and counts[k] < np.uint64(_SMALL):
+            of_gap[gaps[k]] += 1
+            of_count[counts[k]] += 1
+        else:
+            for bits in range(1, 8):
+                sizes[bits] += n_skips(gaps[k], bits) + n_rests(np.int64(counts[k]), bits)
+    for bits in range(1, 8):
+        sizes[bits] += len(gaps)
+        for value in range(1, _SMALL):
+            sizes[bits] += of_gap[value] * n_skips(value, bits) + of_count[value] * n_rests(value, bits)
+    return sizes
+
+
+@kernel
+def n_skips(gap: int, gap_bits: int) -> int:
+    """Tokens that go a part of the way to the cell."""
+    farthest = (1 << gap_bits) - 1
+    return ((gap - 1) // farthest + farthest - 1) // farthest
+
+
+@kernel
+def n_rests(count: int, gap_bits: int) -> int:
+    """Tokens that make the count larger."""
+    rest = (count - 1) // ((1 << (8 - gap_bits)) - 1)
+    n = 0
+    while rest > 0:
+        rest >>= 8 - gap_bits
+        n += 1
     return n
 
 

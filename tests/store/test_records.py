@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neurodata.errors import StoreError
 from neurodata.store import Counts, SampleRow, StoreHead
@@ -53,6 +55,23 @@ def test_a_head_comes_back_from_json_with_plain_lists() -> None:
 def test_a_seal_holds_whatever_the_order_of_entries() -> None:
     record = parse(seal({"b": 1.5, "a": [1, "µ"]}, "sha256"), Path("x.json"))
     check_seal(dict(sorted(record.items(), reverse=True)), "sha256", Path("x.json"))
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
+)
+ENTRIES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+ROWS = st.lists(st.dictionaries(st.text(max_size=3), SCALARS, max_size=3), max_size=3)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=3).filter(lambda name: name != "seal"), ENTRIES | ROWS, max_size=4))
+def test_a_sealed_record_is_json_indented_by_one_space_with_its_keys_sorted(record: dict[str, object]) -> None:
+    raw = seal(record, "seal")
+    check_seal(parse(raw, Path("r.json")), "seal", Path("r.json"))
+    assert raw == (json.dumps(json.loads(raw), indent=1, sort_keys=True) + "\n").encode()
 
 
 def test_a_changed_entry_breaks_the_seal() -> None:

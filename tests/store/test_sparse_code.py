@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from neurodata.store._sparse_code import GAP_BITS, code_size, decode_into, encode, find_counts, write_tokens
+from neurodata.store._sparse_code import GAP_BITS, code_sizes, decode_into, encode, find_counts, write_tokens
 
 
 def decoded(code: NDArray[np.uint8], n_cells: int, dtype: Any = np.uint32, largest: int = 2**32 - 1) -> NDArray[Any]:
@@ -37,7 +37,7 @@ def reference(code: bytes, n_cells: int) -> list[int]:
 def test_a_code_by_hand() -> None:
     # Three bits of gap, five of count: gaps of 1 and of 8 = 7 + 1, counts of 2 and of 40 = 9 + 31.
     gaps, counts = np.array([1, 8]), np.array([2, 40], np.uint64)
-    code = np.empty(1 + code_size(gaps, counts, 3, 1 << 62), np.uint8)
+    code = np.empty(1 + code_sizes(gaps, counts)[3], np.uint8)
     code[0] = 3
     write_tokens(gaps, counts, 3, code)
     assert code.tolist() == [3, 0b001_00010, 0b001_00000, 0b001_01001, 0b000_00001]
@@ -67,7 +67,7 @@ def test_every_width_of_gap_gives_the_same_cells_and_the_shortest_is_chosen(cell
     np.testing.assert_array_equal(found[1][:-1], counts)
     sizes = []
     for bits in GAP_BITS:
-        code = np.empty(1 + code_size(gaps, counts, bits, 1 << 62), np.uint8)
+        code = np.empty(1 + code_sizes(gaps, counts)[bits], np.uint8)
         code[0] = bits
         write_tokens(gaps, counts, bits, code)
         np.testing.assert_array_equal(decoded(code, len(cells)), cells)
