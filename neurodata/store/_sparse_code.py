@@ -85,7 +85,7 @@ def n_skips(gap: int, gap_bits: int) -> int:
 
 
 @kernel
-def n_rests(count: int, gap_bits: int) -> int:
+def n_rests(count: int | np.int64, gap_bits: int) -> int:
     """Tokens that make the count larger."""
     rest = (count - 1) // ((1 << (8 - gap_bits)) - 1)
     n = 0
