@@ -19,3 +19,5 @@ from neurodata.datasets._locate import fetch as fetch
 from neurodata.datasets._locate import folder_id as folder_id
 from neurodata.datasets._locate import locate as locate
 from neurodata.datasets._locate import sources_id as sources_id
+from neurodata.datasets._prophesee_boxes import clip_boxes as clip_boxes
+from neurodata.datasets._prophesee_boxes import filter_boxes as filter_boxes
