@@ -234,7 +234,7 @@ BeforeOption = Annotated[
         "--before-us",
         metavar="US",
         min=1,
-        help="Of folder:DIR and gen1, 1mpx: samples are windows of this length that end where boxes are labelled.",
+        help="Of folder:DIR and gen1, 1mpx, dsec: samples are windows of this length that end with a label.",
         rich_help_panel=SOURCE_PANEL,
     ),
 ]

@@ -94,7 +94,8 @@ def prepare(
         every `stride_us` (by default, one after the other), of each recording of events, or of each interval that
         `labels` name.
     before_us
-        In place of these: samples are windows of this length that end where boxes are labelled, which are theirs.
+        In place of these: samples are windows of this length that end where boxes are labelled, which are theirs; of
+        "dsec", where maps are.
     force
         Prepare anew even when a finished store is there; that one is replaced at the end.
     progress

@@ -6,6 +6,8 @@ from neurodata.datasets._contract import Partition as Partition
 from neurodata.datasets._contract import SampleRef as SampleRef
 from neurodata.datasets._contract import Scheme as Scheme
 from neurodata.datasets._contract import Source as Source
+from neurodata.datasets._dsec import read_rectify_map as read_rectify_map
+from neurodata.datasets._dsec import rectify as rectify
 from neurodata.datasets._find import find_dataset as find_dataset
 from neurodata.datasets._find import is_dataset as is_dataset
 from neurodata.datasets._folder import RECIPES as RECIPES
