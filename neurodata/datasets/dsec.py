@@ -103,9 +103,9 @@ class Dsec(DsecMaps):
 
     def write_twin(self, folder: Path, seed: int, size: int) -> tuple[Path, ...]:
         """Things at several distances that pass a simulated camera, in the published archives."""
-        from neurodata.datasets._stereo_twin import write_stereo_twin
+        from neurodata.datasets._dsec_twin import STEREO, write_dsec_twin
 
-        return write_stereo_twin(folder, seed, size, self.sequences)
+        return write_dsec_twin(STEREO, folder, seed, size, self.sequences)
 
 
 DATASET = Dsec()

@@ -1,7 +1,8 @@
-"""DSEC: slices of events that end with a disparity, and their twin."""
+"""DSEC and DSEC-Semantic: slices of events that end with a map, and their twins."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import neurodata
 from neurodata import registry
-from neurodata.datasets import Twin, Windows, find_dataset, locate, read_rectify_map, rectify
+from neurodata.datasets import Dataset, Twin, Windows, find_dataset, locate, read_rectify_map, rectify
 from neurodata.datasets._dsec import SENSOR, read_times
 from neurodata.errors import FormatError, NeurodataError, RecipeError, SourceNotFoundError
 from neurodata.formats import read, write_png
@@ -22,7 +23,7 @@ from neurodata.store import verify
 pytest.importorskip("h5py", reason="needs the extra `hdf5`")
 pytest.importorskip("hdf5plugin", reason="needs the extra `hdf5`")
 
-DSEC = registry.datasets["dsec"]
+DSEC, SEMANTIC = registry.datasets["dsec"], registry.datasets["dsec-semantic"]
 SIZE = 10
 NOTHING = EventArray.empty(SENSOR)
 
@@ -30,6 +31,12 @@ NOTHING = EventArray.empty(SENSOR)
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("dsec")
+
+
+@pytest.fixture(params=["dsec", "dsec-semantic"], scope="module")
+def either(request: pytest.FixtureRequest) -> Dataset:
+    found: Dataset = registry.datasets[request.param]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -177,29 +184,107 @@ def test_rectified_events_by_hand(root: Path, tmp_path: Path) -> None:
         read_rectify_map(root / camera / "events.h5")
 
 
-def test_the_same_seed_and_size_give_the_same_bytes(tmp_path: Path) -> None:
+def semantic_sequence(maps: Path, times: Path, n: int) -> None:
+    """Times and pictures of classes, empty; events are beside the former, or in an archive's folder."""
+    maps.mkdir(parents=True)
+    times.write_text("".join(f"{k * 50_000}\n" for k in range(n)))
+    for k in range(n):
+        (maps / f"{k:06d}.png").touch()
+
+
+@pytest.mark.parametrize(
+    ("events", "maps", "times"),
+    [
+        (
+            "train_events/zurich_city_00_a",
+            "train_semantic_segmentation/train/zurich_city_00_a/11classes",
+            "train_semantic_segmentation/train/zurich_city_00_a/zurich_city_00_a_semantic_timestamps.txt",
+        ),
+        (
+            "train/zurich_city_00_a",
+            "train/zurich_city_00_a/semantic/left/11classes/data",
+            "train/zurich_city_00_a/semantic/timestamps.txt",
+        ),
+        (
+            "train/zurich_city_00_a",
+            "train/zurich_city_00_a/semantic/11classes/data",
+            "train/zurich_city_00_a/semantic/timestamps.txt",
+        ),
+    ],
+)
+def test_classes_are_found_wherever_the_sequence_stands_and_the_first_six_left_out(
+    tmp_path: Path, events: str, maps: str, times: str
+) -> None:
+    (tmp_path / events / "events/left").mkdir(parents=True)
+    (tmp_path / events / "events/left/events.h5").touch()
+    semantic_sequence(tmp_path / maps, tmp_path / times, 9)
+    samples = SEMANTIC.samples(tmp_path)
+    assert [(ref.stop_us, ref.told) for ref in samples] == [(k * 50_000, (f"{maps}/{k:06d}.png",)) for k in (6, 7, 8)]
+    schemes = SEMANTIC.schemes(tmp_path, samples)
+    assert list(schemes) == ["official", "ess"]
+    assert len(schemes["official"].train) == 3
+    assert schemes["ess"].train == ("train/zurich_city_00_a:300000", "train/zurich_city_00_a:400000")
+    shutil.rmtree(next(path for path in (tmp_path / maps, *(tmp_path / maps).parents) if path.name == "11classes"))
+    with pytest.raises(SourceNotFoundError, match="no pictures of classes beside it"):
+        SEMANTIC.samples(tmp_path)
+
+
+def test_classes_by_hand(tmp_path: Path) -> None:
+    maps = tmp_path / "train/zurich_city_00_a/semantic/11classes/data"
+    (tmp_path / "train/zurich_city_00_a/events/left").mkdir(parents=True)
+    (tmp_path / "train/zurich_city_00_a/events/left/events.h5").touch()
+    semantic_sequence(maps, maps.parents[1] / "timestamps.txt", 7)
+    (ref,) = SEMANTIC.samples(tmp_path)
+    pixels = np.zeros((440, 640), np.uint8)
+    pixels[439, 3], pixels[0, 5] = 10, 255
+    write_png(maps / "000006.png", pixels)
+    found = SEMANTIC.targets(tmp_path, ref, NOTHING)["classes"]
+    assert (found.shape, found.dtype) == ((480, 640), np.uint8)
+    np.testing.assert_array_equal(found[:440], pixels)
+    assert (found[440:] == 255).all()
+    pixels[1, 1] = 18
+    write_png(maps / "000006.png", pixels)
+    with pytest.raises(FormatError, match=r"000006\.png: holds class 18; expected 0 to 10, or 255"):
+        SEMANTIC.targets(tmp_path, ref, NOTHING)
+
+
+def test_classes_of_a_twin_are_split_by_sequence(tmp_path: Path) -> None:
+    root = locate(SEMANTIC, tmp_path, twin=Twin(12)).root
+    samples = SEMANTIC.samples(root)
+    scheme = SEMANTIC.schemes(root, samples)["official"]
+    assert (len(scheme.train), len(scheme.test)) == (10, 2)
+    assert {ref.group for ref in samples} == {"zurich_city_00_a", "zurich_city_01_a", "zurich_city_13_a"}
+    found = np.unique(SEMANTIC.targets(root, samples[0], NOTHING)["classes"])
+    assert {0, 5, 255} < set(found.tolist()) <= {0, 3, 5, 8, 255}
+
+
+def test_the_same_seed_and_size_give_the_same_bytes(either: Dataset, tmp_path: Path) -> None:
     digests = [
-        [file_digest(path) for path in DSEC.write_twin(tmp_path / str(k), seed, 2)] for k, seed in enumerate((1, 1, 2))
+        [file_digest(path) for path in either.write_twin(tmp_path / str(k), seed, 2)]
+        for k, seed in enumerate((1, 1, 2))
     ]
     assert digests[0] == digests[1] != digests[2]
     for seed, size in ((0, 1), (-1, 9), (0, 101)):
-        with pytest.raises(RecipeError, match=f"dsec twin: seed {seed}, size {size}; expected"):
-            DSEC.write_twin(tmp_path / "none", seed, size)
+        with pytest.raises(RecipeError, match=f"{either.name} twin: seed {seed}, size {size}; expected"):
+            either.write_twin(tmp_path / "none", seed, size)
 
 
-def test_a_twin_goes_the_whole_way_into_a_batch(root: Path, cache: Path) -> None:
+def test_a_twin_goes_the_whole_way_into_a_batch(either: Dataset, cache: Path) -> None:
     twin: dict[str, Any] = {"twin": True, "twin_size": SIZE, "cache": cache}
-    store = neurodata.prepare("dsec", **twin)
-    refs = {ref.key: ref for ref in DSEC.samples(root)}
+    root = locate(either, cache, twin=Twin(SIZE)).root
+    store = neurodata.prepare(either.name, **twin)
+    assert len(store) == SIZE
+    refs = {ref.key: ref for ref in either.samples(root)}
     for k, key in enumerate(store.table.keys):
         expected = read(root / refs[key].recording, format="dsec_h5").between(refs[key].start_us, refs[key].stop_us)
         np.testing.assert_array_equal(store.read_events(k).to_structured(), expected.to_structured())
         assert len(expected) > 0
-    split = neurodata.load("dsec", **twin)
+    split = neurodata.load(either.name, **twin)
     frames, targets = next(iter(split.loader(batch_size=3)))
-    assert frames.shape == (3, 15, 1, 480, 640)
-    for key, disparity in zip(split.keys, targets["disparity"], strict=False):
-        np.testing.assert_array_equal(disparity.numpy(), DSEC.targets(root, refs[key], NOTHING)["disparity"])
+    assert frames.shape == (3, {"dsec": 15, "dsec-semantic": 5}[either.name], 1, 480, 640)
+    ((name, maps),) = targets.items()
+    for key, found in zip(split.keys, maps, strict=False):
+        np.testing.assert_array_equal(found.numpy(), either.targets(root, refs[key], NOTHING)[name])
     assert verify(store.path, deep=True).ok
 
 
