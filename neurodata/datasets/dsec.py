@@ -1,13 +1,15 @@
 """DSEC (Gehrig et al., RA-L 2021): drives through Switzerland before event cameras, and disparities from a laser.
 
-Published form: 41 sequences for training and 12 for testing, as `_dsec` describes them. Of each for training
+Published form: 41 sequences for training and 12 for testing; of each `events/left/events.h5`, and for training
 `disparity/timestamps.txt` (a microsecond a line, ten a second) and `disparity/event/NNNNNN.png` (16 bits: disparity
-times 256, 0 where none is known); of the first map no events are there, and it is left out, as in DSEC's scripts. Those
-for testing are withheld: `test_disparity_timestamps/SEQUENCE.csv` names the moments that the benchmark's server asks
-for, and these samples have maps in which nothing is known.
+times 256, 0 where none is known). They stand below `train_events/SEQUENCE` and `train_disparity/SEQUENCE`, as the
+archives have them, or together below `train/SEQUENCE` or SEQUENCE. Of the first map no events are there, and it is left
+out, as in DSEC's scripts. Maps for testing are withheld: `test_disparity_timestamps/SEQUENCE.csv` names the moments
+that the benchmark's server asks for, and these samples have maps in which nothing is known.
 
-`disparity` is in the rectified view of the left event camera, in pixels; 0: not known. A sample has the events of the
-left camera alone: of the right one there is no ground truth, and what a stereo pair needs is not made here.
+A sample is the 50 ms before a map (`--before-us` states another length). `disparity` is in the rectified view of the
+left event camera, in pixels; 0: not known. Events are where the sensor saw them: `read_rectify_map` and `rectify` of
+`neurodata.datasets` lead to the rectified view. A sample has the events of the left camera alone.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class Dsec(DsecMaps):
     title = "DSEC: 53 drives through Switzerland, disparities of the left event camera"
     target_specs = (TargetSpec("disparity", "map", np.dtype(np.float32), SHAPE, ("y", "x")),)
     sources = (
-        Source("train_events.zip", "", manual=f"download train_events.zip from {PAGE} (125 GB)"),
+        Source("train_events.zip", "", manual=f"download train_events.zip from {PAGE}"),
         Source("train_disparity.zip", "", manual="from there, train_disparity.zip (12 GB)"),
         Source("test_events.zip", "", manual="from there, test_events.zip"),
         Source("test_disparity_timestamps.zip", "", manual="from there, test_disparity_timestamps.zip"),

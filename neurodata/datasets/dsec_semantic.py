@@ -1,14 +1,16 @@
-"""DSEC-Semantic (Sun et al., ECCV 2022): DSEC's drives by day, with a class for each pixel.
+"""DSEC-Semantic (Sun et al., ECCV 2022): drives of DSEC's, with a class for each pixel.
 
-Published form: beside DSEC's events (`_dsec`), of eight sequences for training and three for testing a picture of
-classes twenty times a second, which a network made of the frames of a second camera, warped into the rectified view of
-the left event camera: `train_semantic_segmentation/train/SEQUENCE/11classes/NNNNNN.png` (8 bits, 440x640: without the
-lowest 40 rows, where the car is) and `SEQUENCE_semantic_timestamps.txt` beside that folder, or, where a sequence stands
-together, `semantic/left/11classes/data` (or `semantic/11classes/data`) and `semantic/timestamps.txt`. The first six of
-a sequence are left out, as in ESS: there are hardly any events before them. The maps of 19 classes are not read.
+Published form: beside DSEC's events (`events/left/events.h5`), of eight sequences for training and three for testing a
+picture of classes twenty times a second, which a network made of the frames of a second camera, warped into the
+rectified view of the left event camera: `train_semantic_segmentation/train/SEQUENCE/11classes/NNNNNN.png` (8 bits,
+640x440: without the lowest 40 rows) and `SEQUENCE_semantic_timestamps.txt` beside that folder, or, where a sequence
+stands together, `semantic/left/11classes/data` (or `semantic/11classes/data`) and `semantic/timestamps.txt`. The first
+six of a sequence are left out, as in ESS: there are not enough events before them. Maps of 19 classes are not read.
 
-`classes` is a map over the pixels of the sensor of indices into OBJECTS; 255 where there is none, as in the lowest 40
-rows. ESS takes the labels by half, ten a second: the scheme `ess`.
+A sample is the 50 ms before a map (`--before-us` states another length). `classes` is a map over the pixels of the
+sensor: 0 background, 1 building, 2 fence, 3 person, 4 pole, 5 road, 6 sidewalk, 7 vegetation, 8 car, 9 wall, 10 traffic
+sign; 255 where there is none, as in the lowest 40 rows. ESS takes every other label, ten a second: the scheme `ess`.
+Events are where the sensor saw them: `read_rectify_map` and `rectify` of `neurodata.datasets` lead to the view of maps.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class DsecSemantic(DsecMaps):
     title = "DSEC-Semantic: 11 drives through Zurich, eleven classes of pixels"
     target_specs = (TargetSpec("classes", "map", np.dtype(np.uint8), (SENSOR.height, SENSOR.width), ("y", "x")),)
     sources = (
-        Source("train_events.zip", "", manual=f"download train_events.zip from {PAGE} (125 GB)"),
+        Source("train_events.zip", "", manual=f"download train_events.zip from {PAGE}"),
         Source(
             filename="train_semantic_segmentation.zip",
             checksum="",

@@ -1,13 +1,15 @@
 """Gen1 (de Tournemire et al., 2020): 39 hours of driving before an ATIS camera, boxes about cars and pedestrians.
 
-Published form: `train` (1,460 recordings of 60 s), `val` (429) and `test` (470), as `_prophesee` describes them, in ten
-archives (7z) behind a form on Prophesee's page. Boxes were labelled one to four times a second. A sample is the 50 ms
-up to and with a labelled time, as in RVT, and has the boxes of that time; other lengths, and sliding windows, can be
-stated (`--before-us`, `--window-us`).
+Published form: folders `train` (1,460 recordings of 60 s), `val` (429) and `test` (470), in ten archives (7z) behind a
+form on Prophesee's page. In them `DRIVE_START_STOP_td.dat` (DAT; RVT's copies have `..._td.dat.h5`) and beside it
+`DRIVE_START_STOP_bbox.npy`, records of boxes: labelled one to four times a second, of cars (class_id 0) and pedestrians
+(1). A sample is the 50 ms up to and with a labelled time, as long as in RVT, and has the boxes of that time; other
+lengths, and sliding windows, can be stated (`--before-us`, `--window-us`).
 
-Boxes are as published: neither clipped to the frame nor filtered. `clip_boxes` and `filter_boxes(boxes, 30, 10)` do
-what Prophesee's evaluation does before it counts. Four recordings have no boxes left after the latter (RVT takes them
-out); a window that would begin before the recording has what there is.
+A row of `boxes` is t_us, x, y, w, h, class_id, confidence, track_id. Boxes are as published: neither clipped to the
+frame nor filtered. `clip_boxes` and `filter_boxes(boxes, 30, 10)` of `neurodata.datasets` do what is done to them
+before Prophesee's evaluation counts. Four recordings have no boxes left then (RVT takes them out). A window that would
+begin before its recording has what there is.
 """
 
 from __future__ import annotations
@@ -37,14 +39,14 @@ class Gen1(PropheseeDetection):
             filename="train.tar",
             checksum="",
             manual=(
-                f"accept Prophesee's terms on {PAGE} (a form; for research, not commercial), download train_a.7z to "
+                f"accept Prophesee's terms on {PAGE} (a form; not for commercial use), download train_a.7z to "
                 "train_f.7z and unpack them with `7z x` (750 GB with the others)"
             ),
         ),
         Source("val.tar", "", manual="from there, val_a.7z and val_b.7z"),
         Source("test.tar", "", manual="from there, test_a.7z and test_b.7z"),
     )
-    licence = "Prophesee's own terms: research only, not commercial, no redistribution"
+    licence = "Prophesee's terms: not commercial"
     citation = (
         "de Tournemire, Nitti, Perot, Migliore and Sironi, A Large Scale Event-based Detection Dataset for Automotive, "
         "arXiv:2001.08499, 2020"

@@ -222,6 +222,18 @@ def test_recordings_as_hdf5_are_the_same_samples(tmp_path: Path) -> None:
     assert len(store.read_events(0)) == 5  # at 20 to 60 ms
 
 
+def test_a_real_recording_whose_header_tells_no_sensor_is_read_as_one_of_gen1(tmp_path: Path, recordings: Path) -> None:
+    real = recordings / "event" / "dat" / "sample_ncars.dat"
+    path = tmp_path / "train" / "drive_0_100000_td.dat"
+    path.parent.mkdir()
+    path.write_bytes(real.read_bytes())
+    boxes_file(tmp_path / "train" / "drive_0_100000_bbox.npy", (80_000, 1, 2, 30, 40, 0, 7, 1))
+    store = neurodata.prepare("gen1", source=tmp_path, cache=tmp_path / "cache")
+    expected = open_recording(real, "dat", SENSOR).events(30_001, 80_001)
+    assert len(expected) > 100
+    np.testing.assert_array_equal(store.read_events(0).to_structured(), expected.to_structured())
+
+
 def test_trees_that_are_not_as_published_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFoundError, match="no folder train, val, test there"):
         GEN1.find_root(tmp_path)
