@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata import registry
-from neurodata.datasets._contract import Dataset, Partition, SampleRef, Scheme
+from neurodata.datasets._contract import Dataset, Partition, SampleRef, Scheme, list_recordings
 from neurodata.datasets._folder_rows import Row
 from neurodata.datasets._folder_windows import MOST_WINDOWS, Windows
 from neurodata.datasets._prophesee_boxes import BOX_COLUMNS, BOX_DTYPE, T, between, read_boxes
@@ -179,9 +179,8 @@ class PropheseeDetection(Dataset):
 
 def _recordings(folder: Path) -> list[Path]:
     """Recordings of a folder, sorted; FormatError where one is there in two formats."""
-    if not is_folder(folder):
-        return []
-    found = sorted(p for p in folder.iterdir() if p.name.endswith(tuple(FORMATS)) and not p.name.startswith("."))
+    files = [*list_recordings(folder, ".dat"), *list_recordings(folder, ".h5")]
+    found = sorted(path for path in files if path.name.endswith(tuple(FORMATS)))
     for path, after in pairwise(found):
         if after.name == f"{path.name}.h5":
             raise FormatError(f"{path}: is there a second time as {after.name}: take one of them out")

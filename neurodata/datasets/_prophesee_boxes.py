@@ -55,12 +55,15 @@ def read_boxes(path: Path, n_classes: int) -> NDArray[np.float64]:
     FormatError
         When it is damaged, lacks a field, or a box has no place, no time, or a class that there is not.
     """
-    stat = path.stat() if path.is_file() else None
-    return _read(path, n_classes, stat and stat.st_mtime_ns, stat and stat.st_size)
+    try:
+        stat = path.stat()
+    except OSError:
+        return _read(path, n_classes)  # whose error says what is wrong
+    return _read(path, n_classes, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(FILES_HELD)
-def _read(path: Path, n_classes: int, *version: int | None) -> NDArray[np.float64]:
+def _read(path: Path, n_classes: int, *version: int) -> NDArray[np.float64]:
     records = read_npy(path)
     columns = [_column(path, records, names) for names in FIELDS]
     boxes = np.stack(columns, axis=1).reshape(len(columns[0]), len(BOX_COLUMNS))
