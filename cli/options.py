@@ -214,7 +214,7 @@ WindowOption = Annotated[
         "--window-us",
         metavar="US",
         min=1,
-        help="Of folder:DIR: samples are windows of this length of each recording.",
+        help="Of folder:DIR and gen1, 1mpx: samples are windows of this length of each recording.",
         rich_help_panel=SOURCE_PANEL,
     ),
 ]
@@ -234,7 +234,7 @@ BeforeOption = Annotated[
         "--before-us",
         metavar="US",
         min=1,
-        help="Of folder:DIR: samples are windows of this length that end where boxes are labelled.",
+        help="Of folder:DIR and gen1, 1mpx, dsec: samples are windows of this length that end with a label.",
         rich_help_panel=SOURCE_PANEL,
     ),
 ]

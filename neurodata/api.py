@@ -90,10 +90,12 @@ def prepare(
         target.NAME for targets other than classes, beside which label may be missing); the format and pixel grid of the
         recordings, where these are not to be found out.
     window_us, stride_us
-        Of "folder:DIR" only: samples are windows of this length, one every `stride_us` (by default, one after the
-        other), of each recording of events, or of each interval that `labels` name.
+        Of "folder:DIR" and of datasets of long recordings ("gen1", "1mpx"): samples are windows of this length, one
+        every `stride_us` (by default, one after the other), of each recording of events, or of each interval that
+        `labels` name.
     before_us
-        In place of these: samples are windows of this length that end where boxes are labelled, which are theirs.
+        In place of these: samples are windows of this length that end where boxes are labelled, which are theirs; of
+        "dsec", where maps are.
     force
         Prepare anew even when a finished store is there; that one is replaced at the end.
     progress

@@ -139,7 +139,7 @@ def test_a_wrong_recipe_is_refused_with_place_and_way_out(tmp_path: Path, text: 
 def test_unknown_names_list_what_there_is() -> None:
     with pytest.raises(UnknownNameError, match="dvs-gesture"):
         load_recipe("dvs-gestures")
-    with pytest.raises(RecipeError, match="neither a readable file nor one of dvs-gesture"):
+    with pytest.raises(RecipeError, match=r"neither a readable file nor one of .*dvs-gesture"):
         load_recipe("dvs-gesture", "missing.toml")
     with pytest.raises(RecipeError, match=r"no step 'voxel' .*; the steps are event_frame"):
         load_recipe("dvs-gesture", overrides={"voxel": {"bins": 5}})

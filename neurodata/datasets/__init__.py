@@ -6,6 +6,8 @@ from neurodata.datasets._contract import Partition as Partition
 from neurodata.datasets._contract import SampleRef as SampleRef
 from neurodata.datasets._contract import Scheme as Scheme
 from neurodata.datasets._contract import Source as Source
+from neurodata.datasets._dsec import read_rectify_map as read_rectify_map
+from neurodata.datasets._dsec import rectify as rectify
 from neurodata.datasets._find import find_dataset as find_dataset
 from neurodata.datasets._find import is_dataset as is_dataset
 from neurodata.datasets._folder import RECIPES as RECIPES
@@ -19,3 +21,5 @@ from neurodata.datasets._locate import fetch as fetch
 from neurodata.datasets._locate import folder_id as folder_id
 from neurodata.datasets._locate import locate as locate
 from neurodata.datasets._locate import sources_id as sources_id
+from neurodata.datasets._prophesee_boxes import clip_boxes as clip_boxes
+from neurodata.datasets._prophesee_boxes import filter_boxes as filter_boxes

@@ -17,10 +17,13 @@ UNIX = 3
 
 def pack_tar_gz(tree: Path, archive: BinaryIO) -> None:
     """Pack the files below `tree`, sorted, under their paths relative to it."""
-    with (
-        gzip.GzipFile("", "wb", COMPRESSION_LEVEL, archive, mtime=0) as stream,
-        tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
+    with gzip.GzipFile("", "wb", COMPRESSION_LEVEL, archive, mtime=0) as stream:
+        pack_tar(tree, stream)
+
+
+def pack_tar(tree: Path, archive: BinaryIO | gzip.GzipFile) -> None:
+    """Pack the files below `tree`, sorted, under their paths relative to it; without compression."""
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, path in _files(tree):
             member = tarfile.TarInfo(name)
             member.size, member.mode = path.stat().st_size, MODE

@@ -7,17 +7,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 
 from neurodata import registry
-from neurodata.errors import FormatError, SourceNotFoundError
+from neurodata.errors import FormatError, RecipeError, SourceNotFoundError
 from neurodata.formats import AnyFormat, Reading
 from neurodata.forms import Form, Sensor
 from neurodata.signals import KINDS, Signal
 from neurodata.storage import is_file, is_folder, parse_checksum
 from neurodata.targets import TargetSpec
+
+if TYPE_CHECKING:
+    from neurodata.datasets._folder_windows import Windows
 
 Partition = Literal["train", "validation", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "validation", "test")
@@ -165,6 +168,8 @@ class Dataset(ABC):
     label_maps: ClassVar[Mapping[str, Mapping[int, int]]] = {}
     # What samples have besides a class (`targets`), known without their files; part of the identity of a store.
     target_specs: tuple[TargetSpec, ...] = ()
+    # How samples are cut from long recordings, where that was stated (`with_windows`).
+    windows: Windows | None = None
     # Raised when the twin's files change for the same seed and size.
     twin_version: ClassVar[int] = 1
     # Samples of the twin unless asked otherwise.
@@ -225,6 +230,18 @@ class Dataset(ABC):
     def is_complete(self, samples: Sequence[SampleRef], scheme: Scheme) -> bool:
         """Whether these are all samples that were published, by what its default scheme holds of them."""
         return all(len(getattr(scheme, name)) == count for name, count in self.published_counts.items())
+
+    def with_windows(self, windows: Windows) -> Dataset:
+        """The dataset with samples that are cut from its recordings like this; part of its identity.
+
+        Raises
+        ------
+        RecipeError
+            When its samples are no windows of recordings.
+        """
+        raise RecipeError(
+            f"{self.name}: labels, format, sensor and windows are stated for folder:DIR only; {self.name} has its own"
+        )
 
     @property
     def gives(self) -> type[Signal]:

@@ -35,15 +35,18 @@ def find_dataset(
     ----------
     name
         One of `registry.datasets`, "folder:" and the path of a folder, or "tonic:" and a class of `tonic.datasets`.
-    labels, format, sensor, windows
+    labels, format, sensor
         As `Folder` describes them; only for a folder.
+    windows
+        How samples are cut from recordings: of a folder, or of a public dataset of long recordings.
 
     Raises
     ------
     UnknownNameError
         When there is no dataset of that name.
     RecipeError
-        When labels, format, sensor or windows are stated for a public dataset, or windows do not fit the folder.
+        When labels, format or sensor are stated for a public dataset, or windows for one whose samples are none, or
+        windows do not fit the folder.
     SourceNotFoundError, FormatError
         When the folder, its recordings or its labels cannot be read.
     MissingExtraError
@@ -52,11 +55,16 @@ def find_dataset(
     if isinstance(name, str) and name.startswith(FOLDER):
         folder = Path(name.removeprefix(FOLDER))
         return Folder(folder, None if labels is None else Path(labels), format, sensor, windows)
-    if any(stated is not None for stated in (labels, format, sensor, windows)):
+    if any(stated is not None for stated in (labels, format, sensor)):
         known_as = name if isinstance(name, str) else name.name
         raise RecipeError(
             f"{known_as}: labels, format, sensor and windows are stated for folder:DIR only; {known_as} has its own"
         )
+    dataset = _named(name)
+    return dataset if windows is None else dataset.with_windows(windows)
+
+
+def _named(name: str | Dataset) -> Dataset:
     if isinstance(name, Dataset):
         return name
     if name.startswith(TONIC):

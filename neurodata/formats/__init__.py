@@ -20,6 +20,8 @@ from neurodata.formats._npy import read_npy_at as read_npy_at
 from neurodata.formats._npy import read_npy_header as read_npy_header
 from neurodata.formats._npy import read_npz as read_npz
 from neurodata.formats._npy import write_members as write_members
+from neurodata.formats._png import read_png as read_png
+from neurodata.formats._png import write_png as write_png
 from neurodata.formats._verbs import open_collection as open_collection
 from neurodata.formats._verbs import open_recording as open_recording
 from neurodata.formats._verbs import read as read

@@ -89,7 +89,8 @@ def choose_store(
             for store in found.stores
             if (store.head.source_kind == "twin") == twin
             and (partial or not store.head.partial)
-            and (twin_size is None or len(store) == twin_size)
+            # Of stated windows there are others than the twin has samples.
+            and (twin_size is None or recipe.dataset.windows is not None or len(store) == twin_size)
         ]
         published = [store for store in fitting if store.head.source_kind == "published"]
         # Other files never stand in for published ones that were prepared and cannot be opened.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from neurodata.datasets import Dataset, Twin, find_dataset, locate
+from neurodata.datasets import Dataset, Twin, Windows, find_dataset, locate
 from neurodata.errors import RecipeError, StoreError
 from neurodata.pipeline._compare import differences
 from neurodata.pipeline._execute import run_tasks
@@ -158,7 +158,11 @@ def _plan_again(
 
 def _dataset(head: StoreHead, source: SourceOfStore) -> Dataset:
     if head.recipe["dataset"]["name"] != "folder":
-        return find_dataset(head.dataset, labels=source.labels, format=source.format, sensor=source.sensor)
+        stated = head.recipe["dataset"].get("windows")
+        windows = None if stated is None else Windows(**stated)
+        return find_dataset(
+            head.dataset, labels=source.labels, format=source.format, sensor=source.sensor, windows=windows
+        )
     if source.folder is None:
         raise RecipeError(
             f"the store was made of {head.dataset}, recordings of your own: name that folder with --source DIR, and "
