@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from neurodata.pipeline import _execute, measure_layouts
 from neurodata.recipe import load_recipe
 from neurodata.signals import EventArray, Sensor
 from neurodata.store import verify
+from neurodata.store._layout import EVENTS_PER_CHUNK
 from tests.store.stores import contents
 
 SENSOR = Sensor(20, 16)
@@ -44,8 +46,8 @@ def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_execute, "EVENTS_AT_ONCE", 7_000)
 
 
-def prepared(folder: Path, cache: Path, **words: int) -> Store:
-    store = neurodata.prepare(f"folder:{folder}", T=4, layout="events", sensor=SENSOR, cache=cache, **words)  # type: ignore[arg-type]
+def prepared(folder: Path, cache: Path, **words: Any) -> Store:
+    store = neurodata.prepare(f"folder:{folder}", T=4, layout="events", sensor=SENSOR, cache=cache, **words)
     assert verify(store.path, deep=True).ok
     return store
 
@@ -60,6 +62,38 @@ def test_a_recording_written_piece_by_piece_gives_the_same_store(
     assert contents(piecewise.path) == contents(whole.path)
     assert whole.counts.encoded == N_EVENTS
     np.testing.assert_array_equal(piecewise.read_events(0).t, recording().t)
+
+
+INTERVALS = [
+    (77, 900_000),  # longer than what is held, as are the next two, which share most of it
+    (300_000, 1_200_000),
+    (300_000, 1_700_000),
+    (400_000, 450_000),  # short, inside the one before
+    (1_690_000, 1_750_000),
+    (100_000, 1_500_000),  # goes back: written anew
+]
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_labelled_intervals_written_piece_by_piece_give_the_same_store(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = (folder / "a").iterdir()
+    rows = "".join(f"a/{path.name},{start},{stop},{k}\n" for k, (start, stop) in enumerate(INTERVALS))
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"path,start_us,end_us,label\n{rows}")
+    piecewise = prepared(folder, tmp_path / "pieces", labels=labels)
+    monkeypatch.setattr(_execute, "EVENTS_AT_ONCE", 1 << 22)
+    whole = prepared(folder, tmp_path / "whole", labels=labels)
+    assert contents(piecewise.path) == contents(whole.path)
+    expected = recording()
+    for k, (start, stop) in enumerate(INTERVALS):
+        assert piecewise.read_events(k) == expected.between(start, stop)
+    # What the second to the fifth have in common with the one before is there once.
+    n_once = len(expected.between(*INTERVALS[0])) + len(expected.between(900_000, 1_750_000))
+    assert piecewise.table.stop[4] == n_once
+    # The last one goes back: it begins a chunk of its own, behind all others.
+    assert n_once <= piecewise.table.start[5] < n_once + EVENTS_PER_CHUNK
 
 
 @pytest.mark.usefixtures("few_at_once")

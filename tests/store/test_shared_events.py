@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from neurodata.errors import StoreError
 from neurodata.signals import EventArray, Sensor
-from neurodata.store import EventsLayout, Packets, StoreReader, verify
+from neurodata.store import EventsLayout, Packets, StoreReader, _append, verify
 from neurodata.store._layout import EVENTS_PER_CHUNK, LONGEST_SAMPLE_US
+from tests.store.stores import contents
 from tests.store.test_ragged import SENSOR, build, items, recordings_of
 
 COMPRESSION = st.sampled_from(["none", "zstd"])
@@ -194,7 +195,7 @@ def test_packets_are_stored_as_the_whole_recording_is(tmp_path: Path, compressio
     recording = long_sample()[:n]
     short = at_times([1, 2])
     pieces = [recording[k : k + 9_999] for k in range(0, n, 9_999)]
-    packets = Packets(pieces, n, recording.start_us)
+    packets = Packets(pieces, n, recording.start_us, recording.duration_us)
     build(tmp_path / "whole", layout(compression), [short, recording, short])
     build(tmp_path / "packets", layout(compression), [short, packets, short])
     whole, piecewise = StoreReader(tmp_path / "whole"), StoreReader(tmp_path / "packets")
@@ -205,12 +206,53 @@ def test_packets_are_stored_as_the_whole_recording_is(tmp_path: Path, compressio
     assert verify(piecewise.path, deep=True).ok
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-20, 320), st.integers(0, 200)), min_size=1, max_size=6),
+    st.integers(1, 60),
+    st.integers(1, 80),
+    COMPRESSION,
+)
+@example([(0, 101), (60, 200)], 1, 80, "none")  # a run of equal times over the end of a packet and of the first window
+@example([(0, 200), (60, 200)], 7, 30, "none")  # more in common than is compared
+def test_windows_in_packets_share_what_whole_ones_do(
+    windows: list[tuple[int, int]], n: int, most: int, compression: Any
+) -> None:
+    recording = at_times([t // 5 * 5 for t in range(300)])
+    parts = [recording.between(start, start + length) for start, length in windows]
+    pieces = [Packets(part.packets(n), part.n_events, part.start_us, part.duration_us) for part in parts]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_append, "MOST_SHARED", most)
+        whole = StoreReader(build(Path(folder, "whole"), layout(compression), parts))
+        piecewise = StoreReader(build(Path(folder, "pieces"), layout(compression), pieces))
+        assert contents(whole.path) == contents(piecewise.path)
+        for index, part in enumerate(parts):
+            assert_same(piecewise.read_events(index), part)
+        assert verify(piecewise.path, deep=True).ok
+
+
+@pytest.mark.parametrize(("overlap", "n_expected"), [(30, 170), (31, 200)])
+def test_no_more_than_so_many_events_are_shared(
+    tmp_path: Path, overlap: int, n_expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_append, "MOST_SHARED", 30)
+    recording = at_times(list(range(200)))
+    store = StoreReader(build(tmp_path, layout(), [recording[:100], recording[100 - overlap : 200 - overlap]]))
+    assert n_stored(store) == n_expected
+    assert_same(store.read_events(1), recording[100 - overlap : 200 - overlap])
+
+
+def test_packets_that_reach_further_than_announced_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="a packet from 0 us on of 1 us; expected all of them in 0 us"):
+        build(tmp_path, layout(), [Packets([at_times([1, 2])], 2, 1, 0)])
+
+
 def test_packets_that_are_fewer_than_announced_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="its packets hold 2 events; expected 3"):
-        build(tmp_path, layout(), [Packets([at_times([1, 2])], 3, 1)])
+        build(tmp_path, layout(), [Packets([at_times([1, 2])], 3, 1, 1)])
 
 
 def test_packets_too_long_for_stored_times_are_an_error(tmp_path: Path) -> None:
-    packets = Packets([at_times([0]), at_times([2**32])], 2, 0)
+    packets = Packets([at_times([0]), at_times([2**32])], 2, 0, 2**32)
     with pytest.raises(StoreError, match="71 minutes"):
         build(tmp_path, layout(), [packets])
