@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
@@ -101,18 +101,22 @@ class EventsWriter:
         sample = Packets.of(signal)
         if sample.duration_us > LONGEST_SAMPLE_US:
             raise self._layout.too_long(key, sample.duration_us)
-        last, pieces = self._last, self._pieces(sample, key)
+        pieces, last = self._pieces(sample, key), self._last
         since_us = sample.start_us - last.origin_us
         # A run begins anew where its times no longer fit.
         is_near = last.reaches(since_us) and since_us + sample.duration_us <= LONGEST_SAMPLE_US
-        head = list(_past(pieces, int(last.events.t[-1]) - since_us)) if is_near else []
+        head = deque(_past(pieces, int(last.events.t[-1]) - since_us) if is_near else ())
         n_shared = last.n_shared(head, since_us)
         if n_shared:
             start, origin_us = last.item_at(since_us), last.origin_us
         else:
             start, origin_us = self._write(self._none, continues=False), sample.start_us
+        goes_on = n_shared == 0 or n_shared < sample.n_events
+        if goes_on:
+            self._last = _Run(self._none, 0, 0)
+        del last  # its memory is for the next one
         n_events, tail = 0, _Tail()
-        for relative in chain(head, pieces):
+        for relative in chain(_taken(head), pieces):
             piece = relative.later(sample.start_us - origin_us)
             self._write(piece.part(max(0, n_shared - n_events), len(piece.t)), continues=True)
             n_events += len(piece.t)
@@ -120,7 +124,7 @@ class EventsWriter:
         if n_events != sample.n_events:
             raise StoreError(f"sample {key!r}: its packets hold {n_events} events; expected {sample.n_events}")
         stop = start + n_events
-        if n_shared < n_events or n_events == 0:
+        if goes_on:
             self._last = tail.run(self._none, stop, origin_us)
         return Place(start, stop, origin_us)
 
@@ -178,7 +182,7 @@ class _Run(NamedTuple):
         t = self.events.t
         return self.stop - len(t) + int(np.searchsorted(t, np.uint32(time_us)))
 
-    def n_shared(self, head: Sequence[_Events], since_us: int) -> int:
+    def n_shared(self, head: Collection[_Events], since_us: int) -> int:
         """With how many events of the end of these a sample begins, whose times count from `since_us`.
 
         Its head is all of it, or reaches past the last of these.
@@ -225,6 +229,12 @@ def _past(pieces: Iterator[_Events], time_us: int) -> Iterator[_Events]:
         yield piece
         if len(piece.t) and int(piece.t[-1]) > time_us:
             return
+
+
+def _taken(pieces: deque[_Events]) -> Iterator[_Events]:
+    """The pieces, each of which is let go."""
+    while pieces:
+        yield pieces.popleft()
 
 
 def signal_writer(layout: Layout, writers: Sequence[ShardWriter]) -> SignalWriter | EventsWriter:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 import neurodata
+from benchmarks.prepare_data import long_recording
 from neurodata.datasets import find_dataset, locate
 from neurodata.loader import Store
 from neurodata.pipeline import _execute, measure_layouts
@@ -44,6 +47,56 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recordings of more than 7,000 events are long, and are never read whole."""
     monkeypatch.setattr(_execute, "EVENTS_AT_ONCE", 7_000)
+
+
+# Prepares each folder in a process of its own, which is forked when everything is imported and compiled; prints the
+# peak of each in kB. Recordings of more than 2^17 events are long.
+MEASURED = """
+import os, sys
+from pathlib import Path
+import neurodata
+from neurodata.pipeline import _execute
+from neurodata.store import _append
+
+_execute.EVENTS_AT_ONCE = _append.MOST_SHARED = 1 << 17
+root = Path(sys.argv[1])
+ways = {"whole": {}, "windows": {"window_us": 100_000, "stride_us": 50_000}, "labels": {}}
+
+def prepare(name, way):
+    words = ways[way] | ({"labels": root / f"{name}.csv"} if way == "labels" else {})
+    neurodata.prepare(f"folder:{root / name}", T=4, layout="events", cache=root / "stores" / name / way, workers=1, **words)
+
+for way in ways:
+    prepare("warm", way)
+for way in ways:
+    for name in ("short", "long"):
+        child = os.fork()
+        if child == 0:
+            prepare(name, way)
+            status = Path("/proc/self/status").read_text().splitlines()
+            print(way, name, next(line.split()[1] for line in status if line.startswith("VmHWM")), flush=True)
+            os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            sys.exit(f"{way} {name}: the child has failed")
+"""
+SHORT, LONG = 1_500_000, 6_000_000  # events, one every microsecond: 20 and 78 MB in memory
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow_with_the_length_of_a_recording_or_of_a_sample(tmp_path: Path) -> None:
+    """Whole, as overlapping windows, and as two labelled intervals, each longer than what is held."""
+    for name, n in {"warm": 300_000, "short": SHORT, "long": LONG}.items():
+        long_recording(tmp_path / name / "a" / "one.raw", 4 * n)
+        rows = f"a/one.raw,0,{n * 6 // 10},x\na/one.raw,{n * 6 // 10 - 50_000},{n},y\n"
+        (tmp_path / f"{name}.csv").write_text(f"path,start_us,end_us,label\n{rows}")
+    measured = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert measured.returncode == 0, measured.stderr
+    peaks_mb = {(way, name): int(kb) / 1000 for way, name, kb in map(str.split, measured.stdout.splitlines())}
+    assert len(peaks_mb) == 6
+    for way in ("whole", "windows", "labels"):
+        assert peaks_mb[way, "long"] - peaks_mb[way, "short"] < 15, peaks_mb
 
 
 def prepared(folder: Path, cache: Path, **words: Any) -> Store:
