@@ -243,11 +243,17 @@ class StoreReader:
         """The sample's first item at a time or after it; its end where there is none."""
         start, stop = int(self.table.start[index]), int(self.table.stop[index])
         stored_us = min(max(0, time_us - int(self.table.origin_us[index])), 1 << 32)
-        places, times = self.time_index(index)
-        bounds = [start, *(start + places).tolist(), stop]
-        chunk = int(np.searchsorted(times, stored_us))
-        t = self._read_items(index, "t", (bounds[chunk], bounds[chunk + 1])).astype(np.int64)
-        return int(bounds[chunk] + np.searchsorted(t, stored_us))
+        size, n_together = self._columns[0].chunk_items, self._columns[_ITEMS.index("chunk_t")].chunk_items
+        # The first chunk of the sample that begins at that time or later is one of low to high.
+        low, high = start // size + 1, max(start // size + 1, -(-stop // size))
+        while low < high:
+            middle = (low + high - 1) // 2 // n_together * n_together
+            first, last = max(low, middle), min(high, middle + n_together)
+            times = self._read_items(index, "chunk_t", (first, last))
+            found = first + int(np.searchsorted(times, stored_us))
+            low, high = (found if found > first else low), (found if found < last else high)
+        begin, end = max(start, (low - 1) * size), min(stop, low * size)
+        return begin + int(np.searchsorted(self._read_items(index, "t", (begin, end)), stored_us))
 
     def time_index(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which events of a sample begin a chunk, after the first one, int64 [k]; and their times as stored, int64 [k].

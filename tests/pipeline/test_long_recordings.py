@@ -64,7 +64,8 @@ ways = {"whole": {}, "windows": {"window_us": 100_000, "stride_us": 50_000}, "la
 
 def prepare(name, way):
     words = ways[way] | ({"labels": root / f"{name}.csv"} if way == "labels" else {})
-    neurodata.prepare(f"folder:{root / name}", T=4, layout="events", cache=root / "stores" / name / way, workers=1, **words)
+    words |= {"layout": "events", "cache": root / "stores" / name / way, "workers": 1}
+    neurodata.prepare(f"folder:{root / name}", T=4, **words)
 
 for way in ways:
     prepare("warm", way)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from neurodata.errors import StoreError
 from neurodata.signals import EventArray, Sensor
-from neurodata.store import EventsLayout, Packets, StoreReader, _append, verify
+from neurodata.store import EventsLayout, Packets, StoreReader, _append, _layout, verify
 from neurodata.store._layout import EVENTS_PER_CHUNK, LONGEST_SAMPLE_US
 from tests.store.stores import contents
 from tests.store.test_ragged import SENSOR, build, items, recordings_of
@@ -144,6 +144,29 @@ def test_a_part_of_a_sample_is_what_its_times_say(
     at = [len(whole) if limit is None else int(np.searchsorted(whole.t, limit)) for limit in fitting]
     assert_same(long_store.read_events(index, start_us, stop_us), whole[at[0] : at[1]])
     assert_same(long_store.read_events(index, None, start_us), whole[: at[0]])
+
+
+def test_the_index_of_a_long_sample_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With chunks of 8 events, and of 4 entries in the index: the next one is found by halves."""
+    monkeypatch.setattr(_layout, "EVENTS_PER_CHUNK", 8)
+    monkeypatch.setattr(_layout, "CHUNKS_PER_INDEX_CHUNK", 4)
+    sample = at_times([t // 3 * 10 for t in range(5_000)])
+    store = StoreReader(build(tmp_path, layout(), [at_times([1, 2]), sample]))
+    read: list[int] = []
+    inner = StoreReader._read_column
+
+    def counted(self: StoreReader, index: int, number: int, out: Any = None, items: Any = None) -> Any:
+        if self._columns[number].name == "events/chunk_t":
+            read.append(items[1] - items[0])
+        return inner(self, index, number, out, items)
+
+    monkeypatch.setattr(StoreReader, "_read_column", counted)
+    for start_us in range(-20, 16_700, 37):
+        read.clear()
+        assert_same(store.read_events(1, start_us, start_us + 55), sample.between(start_us, start_us + 55))
+        # 625 entries are 157 chunks of the index.
+        assert max(read) <= 4
+        assert len(read) <= 2 * 9
 
 
 def test_a_part_is_found_without_reading_the_rest(long_store: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
