@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from neurodata.errors import StoreError
 from neurodata.signals import EventArray, Sensor
-from neurodata.store import EventsLayout, Packets, StoreReader, _append, _layout, verify
+from neurodata.store import EventsLayout, Packets, StoreReader, _append, _layout, _verify, verify
 from neurodata.store._layout import EVENTS_PER_CHUNK, LONGEST_SAMPLE_US
 from tests.store.stores import contents
 from tests.store.test_ragged import SENSOR, build, items, recordings_of
@@ -198,6 +199,35 @@ def test_a_time_index_that_is_not_true_is_found(long_store: StoreReader, monkeyp
     problems = verify(long_store.path, deep=True).problems
     assert len(problems) >= 1
     assert "the time index has" in problems[0]
+
+
+def test_a_sample_is_read_in_packets(long_store: StoreReader) -> None:
+    for index, n in [(1, 1), (1, EVENTS_PER_CHUNK), (1, 50_001), (2, 7), (5, 999)]:
+        packets = list(itertools.islice(long_store.packets(index, n), 200))
+        whole = long_store.read_events(index)
+        assert packets == list(itertools.islice(whole.packets(n), 200))
+    with pytest.raises(IndexError):
+        long_store.packets(7, 1)
+
+
+def test_samples_longer_than_memory_are_verified_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_verify, "_EVENTS_AT_ONCE", 10_000)
+    monkeypatch.setattr(_verify, "_CHUNKS_AT_ONCE", 1)
+    sample = long_sample()
+    store = build(tmp_path / "true", layout("none"), [sample])
+    read: list[int] = []
+    inner = StoreReader._read_items
+
+    def counted(self: StoreReader, index: int, name: str, items: tuple[int, int]) -> Any:
+        read.append(items[1] - items[0])
+        return inner(self, index, name, items)
+
+    monkeypatch.setattr(StoreReader, "_read_items", counted)
+    assert verify(store, deep=True).ok
+    assert len(read) > 20
+    assert max(read) <= 10_000
+    monkeypatch.setattr(StoreReader, "packets", lambda self, k, n: iter([sample[20_000:], sample[:20_000]]))
+    assert any("time goes back from" in problem for problem in verify(store, deep=True).problems)
 
 
 def test_a_damaged_time_index_is_refused_where_it_is_needed(tmp_path: Path) -> None:
