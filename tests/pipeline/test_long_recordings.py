@@ -17,7 +17,7 @@ from neurodata.loader import Store
 from neurodata.pipeline import _execute, measure_layouts
 from neurodata.recipe import load_recipe
 from neurodata.signals import EventArray, Sensor
-from neurodata.store import verify
+from neurodata.store import StoreReader, verify
 from neurodata.store._layout import EVENTS_PER_CHUNK
 from tests.store.stores import contents
 
@@ -180,6 +180,34 @@ def test_windows_store_a_recording_once_and_any_part_is_read_from_them(folder: P
         middle = split.events(i, start_us + 50_000, start_us + 60_000)
         np.testing.assert_array_equal(middle.t, expected.between(start_us + 50_000, start_us + 60_000).t)
         assert split.row(i).meta["n_events"] == len(part)
+
+
+@pytest.mark.parametrize("origin", ["first", "clock"])
+@pytest.mark.parametrize(("start_us", "stop_us"), [(700_000, 750_000), (0, 90), (1_740_000, None), (9_000_000, None)])
+def test_a_time_slice_at_load_reads_no_more_than_its_part(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str, start_us: int, stop_us: int | None
+) -> None:
+    prepared(folder, tmp_path)
+    whole = neurodata.load(f"folder:{folder}", T=4, layout="events", sensor=SENSOR, cache=tmp_path)
+    place = {"name": "time_slice", "start_us": start_us, "stop_us": stop_us, "origin": origin}
+    place = {name: value for name, value in place.items() if value is not None}
+    part = whole.with_view([place, {"name": "event_frame", "T": 3}])
+    # The same steps on all of the events: what does nothing goes before.
+    of_all = whole.with_view([{"name": "time_slice"}, place, {"name": "event_frame", "T": 3}])
+    expected = of_all.sample(0).frames
+    n_read = []
+    inner = StoreReader._read_items
+
+    def counted(self: StoreReader, index: int, name: str, items: tuple[int, int]) -> Any:
+        n_read.append(items[1] - items[0])
+        return inner(self, index, name, items)
+
+    monkeypatch.setattr(StoreReader, "_read_items", counted)
+    np.testing.assert_array_equal(part.sample(0).frames, expected)
+    zero_us = recording().start_us if origin == "first" else 0
+    n_part = len(recording().between(zero_us + start_us, None if stop_us is None else zero_us + stop_us))
+    assert expected.sum() == n_part
+    assert max(n_read) <= max(EVENTS_PER_CHUNK, n_part)
 
 
 def test_windows_by_time_are_those_of_the_same_events_stored_alone(folder: Path, tmp_path: Path) -> None:
