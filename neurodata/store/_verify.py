@@ -23,8 +23,8 @@ from neurodata.store._table import items_of_shards, spans_of
 from neurodata.store._verify_books import commit_problems, conservation_problems, head_problems
 from neurodata.store._verify_files import Files, files_of
 
-# Samples whose bytes are in memory at a time, of a store behind a URL.
-_READ_TOGETHER = 32
+# Samples whose bytes are in memory at a time, of a store behind a URL; those of more items are read in parts.
+_READ_TOGETHER, _LONGEST_FETCHED = 32, 1 << 20
 # Events of a sample, and chunks of its times, that are in memory at a time.
 _EVENTS_AT_ONCE, _CHUNKS_AT_ONCE = 1 << 22, 1 << 7
 
@@ -150,7 +150,8 @@ def _samples(reader: StoreReader, deep: bool, progress: Progress) -> Iterator[st
 def _read_problems(reader: StoreReader, samples: NDArray[np.int64]) -> Iterator[str]:
     for first in range(0, len(samples), _READ_TOGETHER):
         together = samples[first : first + _READ_TOGETHER]
-        with reader.fetch(together).in_use():
+        is_short = reader.table.stop[together] - reader.table.start[together] <= _LONGEST_FETCHED
+        with reader.fetch(together[is_short]).in_use():
             for index in together.tolist():
                 yield from _sample(reader, index)
 

@@ -230,6 +230,24 @@ def test_samples_longer_than_memory_are_verified_in_parts(tmp_path: Path, monkey
     assert any("time goes back from" in problem for problem in verify(store, deep=True).problems)
 
 
+def test_long_samples_behind_a_url_are_not_fetched_whole(
+    long_store: StoreReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_verify, "_LONGEST_FETCHED", 1_000)
+    fetched: list[int] = []
+    inner = StoreReader.fetch
+
+    def noted(self: StoreReader, indices: Any, *rest: Any) -> Any:
+        fetched.extend(indices.tolist())
+        return inner(self, indices, *rest)
+
+    monkeypatch.setattr(StoreReader, "fetch", noted)
+    assert verify(long_store.path, deep=True).ok
+    lengths = (long_store.table.stop - long_store.table.start).tolist()
+    assert fetched == [index for index, n in enumerate(lengths) if n <= 1_000]
+    assert 0 < len(fetched) < len(lengths)
+
+
 def test_a_damaged_time_index_is_refused_where_it_is_needed(tmp_path: Path) -> None:
     store = build(tmp_path, layout(), [long_sample()])
     file = store / "data.zarr/events/chunk_t/0/c/0"
