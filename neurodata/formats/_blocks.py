@@ -73,11 +73,13 @@ class Columns(NamedTuple):
         """Copy as many events into these columns."""
         self.t[:], self.x[:], self.y[:], self.p[:] = events
 
-    def between(self, start_us: int | None, stop_us: int | None) -> Columns:
-        """Events with start_us <= t < stop_us, in the order that they have here."""
-        if not len(self.t) or (
-            (start_us is None or start_us <= self.t.min()) and (stop_us is None or self.t.max() < stop_us)
-        ):
+    def between(self, start_us: int | None, stop_us: int | None, is_sorted: bool) -> Columns:
+        """Events with start_us <= t < stop_us, in the order that they have here; a view where that is of time."""
+        if is_sorted:
+            first = 0 if start_us is None else int(np.searchsorted(self.t, start_us, side="left"))
+            last = len(self.t) if stop_us is None else int(np.searchsorted(self.t, stop_us, side="left"))
+            return self.part(first, max(first, last))
+        if start_us is stop_us is None:
             return self
         inside = np.ones(len(self.t), np.bool_)
         if start_us is not None:
@@ -168,9 +170,7 @@ class IndexedRecording(ABC):
         columns = self._decoded(self._blocks_between(start_us, stop_us))
         if self.findings["late"]:
             columns = columns.in_time_order()
-        first = 0 if start_us is None else int(np.searchsorted(columns.t, start_us, side="left"))
-        last = len(columns.t) if stop_us is None else int(np.searchsorted(columns.t, stop_us, side="left"))
-        return self._event_array(columns.part(first, max(first, last)))
+        return self._event_array(columns.between(start_us, stop_us, is_sorted=True))
 
     def packets(self, n: int, start_us: int | None = None, stop_us: int | None = None) -> Iterator[EventArray]:
         """Events with start_us <= t < stop_us in pieces of n (the last one shorter), the same as `events` gives."""
@@ -184,15 +184,16 @@ class IndexedRecording(ABC):
         before_us = np.iinfo(np.int64).min
         wanted = self._blocks_between(start_us, stop_us)
         blocks = self._each_block(wanted)
+        is_sorted = not self.findings["late"]
         for k, final_until_us in enumerate(self._earliest_after(wanted, start_us)):
-            held.append(next(blocks).between(start_us, stop_us))
+            held.append(next(blocks).between(start_us, stop_us, is_sorted))
             n_held += len(held[-1].t)
             is_last = k == len(wanted) - 1
             # What a late event holds back is joined and sorted again when it has doubled, not with every block.
             if n_held < max(n, 2 * n_kept) and not is_last:
                 continue
             columns = Columns.joined(held)
-            if self.findings["late"]:
+            if not is_sorted:
                 columns = columns.in_time_order()
             n_ready = int(np.searchsorted(columns.t, final_until_us, side="right"))
             stop = n_ready if is_last else n_ready // n * n
