@@ -2,7 +2,7 @@
 
     python -m benchmarks.prepare [--recordings 20] [--rounds 3] [--peers NAMES|none] [--cache FOLDER] [--json FILE]
     python -m benchmarks.prepare --scaling [--recordings 300]
-    python -m benchmarks.prepare --memory
+    python -m benchmarks.prepare --memory [--raw-mb 64 256 1024]
 
 From recordings in AEDAT 3.1 (11 gestures and 4.4 M events each; four are generated, the others are links to them) to
 frames of T = 16 slices of equal counts that are finished on disk: our store in the layout of the default recipe,
@@ -14,7 +14,7 @@ that each one made, by class and checksum. Then the stages of our way (`prepare_
 
 --scaling: 1 and 2 processes on many recordings; the time that processes take to start is apart. --memory: the peak
 (VmHWM) of each worker, by the default recipe on 1, 4 and 16 times as many recordings, and in a layout of events of one
-raw recording of 64 MB, 256 MB and 1 GB, whole and as windows.
+raw recording of 64 MB, 256 MB and 1 GB (or --raw-mb), whole, as windows and as two labelled intervals.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ def _commanded(tree: Path, cache: Path, workers: int) -> None:
     subprocess.run([*COMMAND, *map(str, words)], check=True, capture_output=True)
 
 
-def memory(cache: Path) -> list[dict[str, Any]]:
+def memory(cache: Path, raw_mb: Sequence[int]) -> list[dict[str, Any]]:
     """Peak memory of the largest worker, and of the process that gives them work."""
     rows = []
     for times in TIMES:
@@ -126,15 +126,26 @@ def memory(cache: Path) -> list[dict[str, Any]]:
         rows.append(
             {"what": f"default recipe, {4 * times * GESTURES} samples", "source_mb": size_mb} | _peaks(words, cache)
         )
-    for size_mb in RAW_MB:
+    for size_mb in raw_mb:
         folder = cache / f"raw-{size_mb}"
         long_recording(folder / "a" / "long.raw", size_mb << 20)
         words = ["prepare", f"folder:{folder}", "--layout", "events"]
         rows.append({"what": "one raw recording, events", "source_mb": size_mb} | _peaks(words, cache))
         windows = ["--window-us", "200000", "--stride-us", "100000"]
         rows.append({"what": "its windows, events", "source_mb": size_mb} | _peaks([*words, *windows], cache))
+        labelled = ["--labels", str(_halves(folder, size_mb << 18))]
+        rows.append({"what": "its halves by labels, events", "source_mb": size_mb} | _peaks([*words, *labelled], cache))
         shutil.rmtree(folder)
     return rows
+
+
+def _halves(folder: Path, n_events: int) -> Path:
+    """Labels of two intervals that have a second in common, of a recording with an event every microsecond."""
+    middle = n_events // 2
+    labels = folder / "labels.csv"
+    rows = f"a/long.raw,0,{middle},x\na/long.raw,{middle - 1_000_000},{n_events},y\n"
+    labels.write_text(f"path,start_us,end_us,label\n{rows}")
+    return labels
 
 
 def _peaks(words: list[str], cache: Path) -> dict[str, Any]:
@@ -182,6 +193,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="where recordings are kept; a temporary folder by default")
     parser.add_argument("--scaling", action="store_true")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--raw-mb", type=int, nargs="+", default=RAW_MB)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
@@ -190,7 +202,7 @@ def main() -> None:
         if options.scaling:
             tables = {"processes": scaling(cache, options.recordings or 300, options.rounds)}
         elif options.memory:
-            tables = {"memory": memory(cache)}
+            tables = {"memory": memory(cache, options.raw_mb)}
         else:
             n = options.recordings or 20
             rows = compared(cache, n, options.rounds, options.peers.split(","), cores)

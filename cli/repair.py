@@ -9,13 +9,16 @@ import typer
 
 from .console import note, print_json, progress_bars
 from .options import (
+    BeforeOption,
     CacheOption,
     FormatOption,
     JsonOption,
     LabelsOption,
     SensorOption,
     SourceOption,
+    StrideOption,
     TwinSizeOption,
+    WindowOption,
     parse_sensor,
 )
 
@@ -26,6 +29,9 @@ def repair(
     labels: LabelsOption = None,
     format: FormatOption = None,
     sensor: SensorOption = None,
+    window_us: WindowOption = None,
+    stride_us: StrideOption = None,
+    before_us: BeforeOption = None,
     twin_size: TwinSizeOption = None,
     twin_seed: Annotated[int, typer.Option("--twin-seed", min=0, help="Seed of the look-alike.")] = 0,
     cache: CacheOption = None,
@@ -45,6 +51,7 @@ def repair(
 
     neurodata repair cache/stores/folder-recordings/folder-0123456789ab-4567cdef --source recordings --labels labels.csv
     """
+    from neurodata.datasets import make_windows
     from neurodata.errors import StorageError
     from neurodata.pipeline import SourceOfStore, n_cores, process_pool, repair_store
     from neurodata.storage import locate
@@ -53,7 +60,8 @@ def repair(
     if not isinstance(folder, Path):
         raise StorageError(f"{folder}: is a URL; a store is repaired in a folder: repair a copy, and put it back")
 
-    made_of = SourceOfStore(source, labels, format, parse_sensor(sensor), twin_size, twin_seed)
+    windows = make_windows(window_us, stride_us, before_us)
+    made_of = SourceOfStore(source, labels, format, parse_sensor(sensor), twin_size, twin_seed, windows)
     with progress_bars() as progress:
         repaired = repair_store(
             folder,

@@ -305,11 +305,16 @@ class Folder(Dataset):
             start_us = recording.start_us if row.start_us is None else row.start_us
             stop_us = recording.stop_us if row.stop_us is None else row.stop_us
             if windows.before_us is None:
-                found = windows.sliding(row, start_us, stop_us)
+                found = windows.sliding(row, start_us, stop_us, (recording.start_us, recording.stop_us))
             else:
                 times_us = self._box_times(row)
                 found = windows.before(row, times_us[(times_us >= start_us) & (times_us < stop_us)])
-            cut |= {window.key: window for window in found}
+            for window in found:
+                if cut.setdefault(window.key, window) != window:
+                    raise FormatError(
+                        f"{self.labels}: two rows of {row.path} overlap, and tell {window.key} differently (label, "
+                        "group, split or targets): let each window lie in one of them"
+                    )
             if len(cut) > MOST_WINDOWS:
                 raise RecipeError(f"{self.own_folder}: more than {MOST_WINDOWS:,} windows: prepare parts of it")
         if not cut:

@@ -53,8 +53,11 @@ class Windows:
                 "overlap; or before_us (--before-us) alone, for windows that end where boxes are labelled"
             )
 
-    def sliding(self, row: Row, start_us: int, stop_us: int) -> Iterator[Row]:
+    def sliding(self, row: Row, start_us: int, stop_us: int, recorded_us: tuple[int, int]) -> Iterator[Row]:
         """Whole windows from start_us on; what is left before stop_us is in none.
+
+        Windows that lie outside the recording are left out, except where the whole interval does: that is a mistake,
+        which shows when the first of them is read.
 
         Raises
         ------
@@ -63,15 +66,19 @@ class Windows:
         """
         assert self.window_us is not None
         stride_us = self.stride_us or self.window_us
-        n_windows = max(0, (stop_us - start_us - self.window_us) // stride_us + 1)
-        if n_windows > MOST_WINDOWS:
+        first, last = 0, max(0, (stop_us - start_us - self.window_us) // stride_us + 1)
+        first_us, last_us = recorded_us
+        if max(start_us, first_us) < min(stop_us, last_us):
+            first = max(0, (first_us - self.window_us - start_us) // stride_us + 1)
+            last = min(last, -(-(last_us - start_us) // stride_us))
+        if last - first > MOST_WINDOWS:
             raise RecipeError(
-                f"{row.path}: {n_windows:,} windows every {stride_us} us from {start_us} to {stop_us} us; at most "
+                f"{row.path}: {last - first:,} windows every {stride_us} us from {start_us} to {stop_us} us; at most "
                 f"{MOST_WINDOWS:,} are supported: state a longer stride_us (--stride-us)"
             )
-        for k in range(n_windows):
-            first_us = start_us + k * stride_us
-            yield row._replace(start_us=first_us, stop_us=first_us + self.window_us)
+        for k in range(first, last):
+            begin_us = start_us + k * stride_us
+            yield row._replace(start_us=begin_us, stop_us=begin_us + self.window_us)
 
     def before(self, row: Row, times_us: NDArray[np.int64]) -> Iterator[Row]:
         """The window up to each of these times, which it holds: [t + 1 - before_us, t + 1)."""

@@ -73,10 +73,27 @@ class Columns(NamedTuple):
         """Copy as many events into these columns."""
         self.t[:], self.x[:], self.y[:], self.p[:] = events
 
+    def between(self, start_us: int | None, stop_us: int | None, is_sorted: bool) -> Columns:
+        """Events with start_us <= t < stop_us, in the order that they have here; a view where that is of time."""
+        if is_sorted:
+            first = 0 if start_us is None else int(np.searchsorted(self.t, start_us, side="left"))
+            last = len(self.t) if stop_us is None else int(np.searchsorted(self.t, stop_us, side="left"))
+            return self.part(first, max(first, last))
+        if start_us is stop_us is None:
+            return self
+        inside = np.ones(len(self.t), np.bool_)
+        if start_us is not None:
+            inside &= self.t >= start_us
+        if stop_us is not None:
+            inside &= self.t < stop_us
+        return self._picked(inside)
+
     def in_time_order(self) -> Columns:
         """A copy in stable time order."""
-        order = np.argsort(self.t, kind="stable")
-        return Columns(self.t[order], self.x[order], self.y[order], self.p[order])
+        return self._picked(np.argsort(self.t, kind="stable"))
+
+    def _picked(self, which: NDArray[Any]) -> Columns:
+        return Columns(self.t[which], self.x[which], self.y[which], self.p[which])
 
 
 # From places of blocks, going up, to their events in the order of the file, perhaps with those of blocks between them;
@@ -150,38 +167,33 @@ class IndexedRecording(ABC):
 
     def events(self, start_us: int | None = None, stop_us: int | None = None) -> EventArray:
         """Events with start_us <= t < stop_us, in time order; only the blocks that overlap are decoded."""
-        wanted = np.ones(len(self.blocks), np.bool_)
-        if start_us is not None:
-            wanted &= self.blocks["max_us"] >= start_us
-        if stop_us is not None:
-            wanted &= self.blocks["min_us"] < stop_us
-        columns = self._decoded(np.flatnonzero(wanted))
+        columns = self._decoded(self._blocks_between(start_us, stop_us))
         if self.findings["late"]:
             columns = columns.in_time_order()
-        first = 0 if start_us is None else int(np.searchsorted(columns.t, start_us, side="left"))
-        last = len(columns.t) if stop_us is None else int(np.searchsorted(columns.t, stop_us, side="left"))
-        return self._event_array(columns.part(first, max(first, last)))
+        return self._event_array(columns.between(start_us, stop_us, is_sorted=True))
 
-    def packets(self, n: int) -> Iterator[EventArray]:
-        """All events in pieces of n (the last one shorter), in time order, the same as `events()` in one piece."""
+    def packets(self, n: int, start_us: int | None = None, stop_us: int | None = None) -> Iterator[EventArray]:
+        """Events with start_us <= t < stop_us in pieces of n (the last one shorter), the same as `events` gives."""
         if n < 1:
             raise ValueError(f"packets of {n} events: n is at least 1")
-        return self._packets(n)
+        return self._packets(n, start_us, stop_us)
 
-    def _packets(self, n: int) -> Iterator[EventArray]:
+    def _packets(self, n: int, start_us: int | None, stop_us: int | None) -> Iterator[EventArray]:
         held: list[Columns] = []
         n_held, n_kept = 0, 0
         before_us = np.iinfo(np.int64).min
-        blocks = self._each_block()
-        for k, final_until_us in enumerate(self._earliest_after()):
-            held.append(next(blocks))
+        wanted = self._blocks_between(start_us, stop_us)
+        blocks = self._each_block(wanted)
+        is_sorted = not self.findings["late"]
+        for k, final_until_us in enumerate(self._earliest_after(wanted, start_us)):
+            held.append(next(blocks).between(start_us, stop_us, is_sorted))
             n_held += len(held[-1].t)
-            is_last = k == len(self.blocks) - 1
+            is_last = k == len(wanted) - 1
             # What a late event holds back is joined and sorted again when it has doubled, not with every block.
             if n_held < max(n, 2 * n_kept) and not is_last:
                 continue
             columns = Columns.joined(held)
-            if self.findings["late"]:
+            if not is_sorted:
                 columns = columns.in_time_order()
             n_ready = int(np.searchsorted(columns.t, final_until_us, side="right"))
             stop = n_ready if is_last else n_ready // n * n
@@ -194,11 +206,20 @@ class IndexedRecording(ABC):
             held, n_held = [columns.part(stop, n_held)], n_held - stop
             n_kept = n_held
 
-    def _earliest_after(self) -> NDArray[np.int64]:
+    def _blocks_between(self, start_us: int | None, stop_us: int | None) -> NDArray[np.intp]:
+        """Places of the blocks that may hold events with start_us <= t < stop_us."""
+        wanted = np.ones(len(self.blocks), np.bool_)
+        if start_us is not None:
+            wanted &= self.blocks["max_us"] >= start_us
+        if stop_us is not None:
+            wanted &= self.blocks["min_us"] < stop_us
+        return np.flatnonzero(wanted)
+
+    def _earliest_after(self, wanted: NDArray[np.intp], start_us: int | None) -> NDArray[np.int64]:
         """For each block, the earliest time in any later one: what is held up to there is in its final place."""
-        earliest = np.full(len(self.blocks), np.iinfo(np.int64).max)
-        earliest[:-1] = np.minimum.accumulate(self.blocks["min_us"][:0:-1])[::-1]
-        return earliest
+        earliest = np.full(len(wanted), np.iinfo(np.int64).max)
+        earliest[:-1] = np.minimum.accumulate(self.blocks["min_us"][wanted][:0:-1])[::-1]
+        return earliest if start_us is None else np.maximum(earliest, start_us)
 
     def _event_array(self, columns: Columns) -> EventArray:
         """Columns in time order as events; what was held since the first pass is not checked a second time."""
@@ -220,17 +241,16 @@ class IndexedRecording(ABC):
         with self._opened() as decode:
             return decode(wanted)
 
-    def _each_block(self) -> Iterator[Columns]:
-        """Events of the blocks one by one; the file stays open for all of them."""
+    def _each_block(self, wanted: NDArray[np.intp]) -> Iterator[Columns]:
+        """Events of some blocks one by one; the file stays open for all of them."""
         if self.held is not None:
-            last = 0
-            for n in self.blocks["n_events"].tolist():
-                first, last = last, last + n
-                yield self.held.part(first, last)
-        elif len(self.blocks):
+            stops = np.cumsum(self.blocks["n_events"])
+            for k in wanted.tolist():
+                yield self.held.part(int(stops[k] - self.blocks["n_events"][k]), int(stops[k]))
+        elif len(wanted):
             with self._opened() as decode:
-                for k in range(len(self.blocks)):
-                    yield decode(np.array([k]))
+                for k in range(len(wanted)):
+                    yield decode(wanted[k : k + 1])
 
     def _as_indexed(self, columns: Columns, blocks: NDArray[Any]) -> Columns:
         """Events of blocks that begin and end when the index says."""

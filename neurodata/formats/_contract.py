@@ -78,8 +78,8 @@ class Recording(Stream, Protocol):
         """Events with start_us <= t < stop_us, in time order; only the blocks that overlap are decoded."""
         ...
 
-    def packets(self, n: int) -> Iterator[EventArray]:
-        """All events in pieces of n (the last one shorter), in time order.
+    def packets(self, n: int, start_us: int | None = None, stop_us: int | None = None) -> Iterator[EventArray]:
+        """Events with start_us <= t < stop_us in pieces of n (the last one shorter), in time order.
 
         Memory is bounded by n, one block, and the stretch of file over which events are out of order.
         """

@@ -43,6 +43,6 @@ class MemoryRecording:
         """Events with start_us <= t < stop_us: a view."""
         return self.whole.between(start_us, stop_us)
 
-    def packets(self, n: int) -> Iterator[EventArray]:
-        """All events in pieces of n (the last one shorter): views."""
-        return self.whole.packets(n)
+    def packets(self, n: int, start_us: int | None = None, stop_us: int | None = None) -> Iterator[EventArray]:
+        """Events with start_us <= t < stop_us in pieces of n (the last one shorter): views."""
+        return self.whole.between(start_us, stop_us).packets(n)

@@ -18,6 +18,7 @@ from neurodata.recipe import ViewStep, form_after, label_change, parse_view_step
 from neurodata.signals import Sensor
 from neurodata.steps import ArraySpec, DenseEncoding, Encoding, EventTransform, Step
 from neurodata.store import StoreReader
+from neurodata.transforms.time_slice import TimeSlice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,10 +74,13 @@ class View:
             self.read_into(store, index, out, seed, epoch)
             return out
         key = store.table.keys[index]
-        result: Any = store.read_events(index)
+        # What a time slice leaves out of a long sample is not read.
+        interval = self._time_slice.interval(int(store.table.start_us[index])) if self._time_slice else ()
+        result: Any = store.read_events(index, *interval)
         try:
             for k, entry in enumerate(self.steps):
-                result = entry.step(result, self._draws(k, key, seed, epoch))
+                if k or not interval:
+                    result = entry.step(result, self._draws(k, key, seed, epoch))
         except EncodingError as error:
             raise EncodingError(f"sample {key!r} of {store.path}: {error}") from None
         return result  # type: ignore[no-any-return]  # the last step gives an array
@@ -130,8 +134,16 @@ class View:
         return len(self.steps) == 1 and isinstance(self.encoding, EventFrame) and self.encoding.T is not None
 
     @property
+    def _time_slice(self) -> TimeSlice | None:
+        """The first step, where it is one."""
+        first = self.steps[0].step
+        return first if isinstance(first, TimeSlice) else None
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of a store of events that frames are made of."""
+        """The columns of a store of events that frames are made of, where they are read whole."""
+        if self._time_slice:
+            return ()
         needs_times = not self.counts_addresses or self.event_frame.needs_times
         return ("t", "address") if needs_times else ("address",)
 

@@ -126,35 +126,29 @@ class ShardEncoder:
     def _intervals(self, name: str, format: Format, refs: Sequence[SampleRef]) -> Iterator[EncodedSample]:
         """Samples of a recording of events."""
         recording = self._open(name, format)
+        may_be_long = recording.n_events > EVENTS_AT_ONCE and self._is_stored_as_read()
         for ref in refs:
-            if self._is_stored_in_packets(ref, recording):
-                yield self._in_packets(ref, recording)
-                continue
-            events = recording.events(ref.start_us, ref.stop_us)
-            self._check_interval(ref, events, (recording.start_us, recording.stop_us))
-            yield self._encode(ref, events)
+            part = _in_packets(ref, recording) if may_be_long else recording.events(ref.start_us, ref.stop_us)
+            self._check_interval(ref, part.n_events, (recording.start_us, recording.stop_us))
+            if isinstance(part, Packets):
+                yield self._as_read(ref, part, recording.sensor)
+            else:
+                yield self._encode(ref, part)
 
-    def _is_stored_in_packets(self, ref: SampleRef, recording: Recording) -> bool:
-        """Whether a sample is a whole recording, too long to be held, whose events are stored as they are."""
+    def _is_stored_as_read(self) -> bool:
+        """Whether events are stored as they are, so that a sample need not be held."""
         recipe = self.task.recipe
-        return (
-            recording.n_events > EVENTS_AT_ONCE
-            and ref.start_us is ref.stop_us is None
-            and recipe.layout == "events"
-            and not recipe.steps
-            # Others may make targets of the events.
-            and recipe.dataset.own_folder is not None
-        )
+        if recipe.layout != "events" or recipe.steps:
+            return False
+        # Datasets may make targets of the events; a folder's come from files.
+        return recipe.dataset.own_folder is not None or not recipe.dataset.target_specs
 
-    def _in_packets(self, ref: SampleRef, recording: Recording) -> EncodedSample:
-        dataset, n_events = self.task.recipe.dataset, recording.n_events
-        packets = Packets(recording.packets(EVENTS_AT_ONCE), n_events, recording.start_us)
-        self.read += n_events
-        self.encoded += n_events
+    def _as_read(self, ref: SampleRef, packets: Packets, sensor: Sensor) -> EncodedSample:
+        self.read += packets.n_events
+        self.encoded += packets.n_events
         row = SampleRow(ref.key, ref.target, ref.group)
-        duration_us = recording.stop_us - 1 - recording.start_us
-        targets = dataset.targets(self.task.root, ref, EventArray.empty(recording.sensor))
-        return EncodedSample(row, packets, n_events, duration_us, recording.start_us, targets)
+        targets = self.task.recipe.dataset.targets(self.task.root, ref, EventArray.empty(sensor))
+        return EncodedSample(row, packets, packets.n_events, packets.duration_us, packets.start_us, targets)
 
     def _open(self, name: str, format: Format) -> Recording:
         dataset = self.task.recipe.dataset
@@ -180,7 +174,7 @@ class ShardEncoder:
         signal = reading.signal
         if isinstance(signal, EventArray):
             part = signal.between(ref.start_us, ref.stop_us)
-            self._check_interval(ref, part, (signal.start_us, signal.stop_us))
+            self._check_interval(ref, part.n_events, (signal.start_us, signal.stop_us))
             signal = part
         self._require_form(name, signal.form)
         return signal
@@ -217,8 +211,8 @@ class ShardEncoder:
             f"take it out, or {way_out}"
         )
 
-    def _check_interval(self, ref: SampleRef, events: EventArray, recording_us: tuple[int, int]) -> None:
-        if len(events) == 0:
+    def _check_interval(self, ref: SampleRef, n_events: int, recording_us: tuple[int, int]) -> None:
+        if n_events == 0:
             self.notes["samples without events"] += 1
             if self.task.recipe.dataset.own_folder is not None:
                 self._require_inside(ref, *recording_us)
@@ -256,6 +250,25 @@ class ShardEncoder:
         start_us = next((events.start_us for events in (stored, signal) if isinstance(events, EventArray)), 0)
         targets = recipe.dataset.targets(self.task.root, ref, signal)
         return EncodedSample(row, stored, n_read, signal.duration_us, start_us, targets)
+
+
+def _in_packets(ref: SampleRef, recording: Recording) -> EventArray | Packets:
+    """The events of a sample of a long recording: held where they are few, else in packets that are read when written.
+
+    An interval is gone through first, for how many they are and when they begin and end.
+    """
+    interval = ref.start_us, ref.stop_us
+    packets = recording.packets(EVENTS_AT_ONCE, *interval)
+    if interval == (None, None):
+        return Packets(packets, recording.n_events, recording.start_us, recording.stop_us - 1 - recording.start_us)
+    first = next(packets, EventArray.empty(recording.sensor))
+    n_events, stop_us = first.n_events, first.stop_us
+    for packet in packets:
+        n_events, stop_us = n_events + packet.n_events, packet.stop_us
+    if n_events == first.n_events:
+        return first
+    again = recording.packets(EVENTS_AT_ONCE, *interval)
+    return Packets(again, n_events, first.start_us, stop_us - 1 - first.start_us)
 
 
 def _n_encoded(recipe: Recipe, stored: NDArray[Any] | EventArray, expected: int) -> int:

@@ -45,6 +45,8 @@ class SourceOfStore:
         As for `prepare`, of a store of "folder:DIR".
     twin_size, twin_seed
         Of a twin; its size is the number of samples where None.
+    windows
+        Of a store of windows of recordings in "folder:DIR".
     """
 
     folder: Path | None = None
@@ -53,6 +55,11 @@ class SourceOfStore:
     sensor: Sensor | None = None
     twin_size: int | None = None
     twin_seed: int = 0
+    windows: Windows | None = None
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of this name as the store was made of it."""
+        return find_dataset(name, labels=self.labels, format=self.format, sensor=self.sensor, windows=self.windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +151,8 @@ def _plan_again(
     if plan.head.source_id != head.source_id:
         raise RecipeError(
             f"{path}: made of files of source_id {head.source_id[:12]}; those at {located.root} have "
-            f"{plan.head.source_id[:12]}: name the folder that it was made of (--source; of a twin, --twin-size and "
-            "--twin-seed), or prepare a store of these files"
+            f"{plan.head.source_id[:12]}: name the folder that it was made of (--source; with its labels and windows; "
+            "of a twin, --twin-size and --twin-seed), or prepare a store of these files"
         )
     if plan.head.to_json() != head.to_json() or n_samples not in (None, len(plan.refs)):
         changed = [name for name, value in plan.head.to_json().items() if head.to_json()[name] != value]
@@ -160,15 +167,13 @@ def _dataset(head: StoreHead, source: SourceOfStore) -> Dataset:
     if head.recipe["dataset"]["name"] != "folder":
         stated = head.recipe["dataset"].get("windows")
         windows = None if stated is None else Windows(**stated)
-        return find_dataset(
-            head.dataset, labels=source.labels, format=source.format, sensor=source.sensor, windows=windows
-        )
+        return replace(source, windows=windows).dataset(head.dataset)
     if source.folder is None:
         raise RecipeError(
             f"the store was made of {head.dataset}, recordings of your own: name that folder with --source DIR, and "
-            "--labels, --format and --sensor as they were for `neurodata prepare`"
+            "--labels, --format, --sensor and windows (--window-us, ...) as they were for `neurodata prepare`"
         )
-    return find_dataset(f"folder:{source.folder}", labels=source.labels, format=source.format, sensor=source.sensor)
+    return source.dataset(f"folder:{source.folder}")
 
 
 def _request(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -188,18 +188,33 @@ class StoreReader:
         StoreError
             As for `read_into`, and for a store of frames.
         """
-        layout = self.require_events()
+        self.require_events()
         self._check_index(index)
-        items = self._items_between(index, start_us, stop_us)
+        return self._read_events(index, self._items_between(index, start_us, stop_us))
+
+    def packets(self, index: int, n: int) -> Iterator[EventArray]:
+        """The events of one sample, which may be longer than memory, in pieces of n (the last one shorter).
+
+        Raises
+        ------
+        StoreError
+            As for `read_events`.
+        """
+        self.require_events()
+        self._check_index(index)
+        start, stop = int(self.table.start[index]), int(self.table.stop[index])
+        return (self._read_events(index, (first, min(first + n, stop))) for first in range(start, stop, n))
+
+    def _read_events(self, index: int, items: tuple[int, int]) -> EventArray:
+        sensor = self.require_events().sensor
         t = self._read_items(index, "t", items).astype(np.int64) + self.table.origin_us[index]
         address = self._read_items(index, "address", items).astype(np.intp)
-        width, height = layout.sensor.width, layout.sensor.height
-        rows, x = np.divmod(address, width)
-        p, y = np.divmod(rows, height)
-        if len(p) and int(p.max()) >= layout.sensor.polarities:
+        rows, x = np.divmod(address, sensor.width)
+        p, y = np.divmod(rows, sensor.height)
+        if len(p) and int(p.max()) >= sensor.polarities:
             raise StoreError(f"sample {self.table.keys[index]!r} of {self.path}: an address beyond the sensor's pixels")
-        p = p.astype(np.bool_) if layout.sensor.polarities == 2 else np.ones(len(p), np.bool_)
-        return EventArray(t, x.astype(np.uint16), y.astype(np.uint16), p, layout.sensor)
+        p = p.astype(np.bool_) if sensor.polarities == 2 else np.ones(len(p), np.bool_)
+        return EventArray(t, x.astype(np.uint16), y.astype(np.uint16), p, sensor)
 
     def read_code(self, index: int) -> NDArray[np.uint8]:
         """The sparse code of one sample: an array that this thread's next read writes over.
@@ -214,10 +229,10 @@ class StoreReader:
         self._check_index(index)
         return self._read_column(index, 0)
 
-    def read_items(self, index: int, name: str) -> NDArray[Any]:
+    def read_items(self, index: int, name: str, first: int = 0, last: int | None = None) -> NDArray[Any]:
         """Times "t" or addresses "address" as stored: an array that this thread's next read writes over.
 
-        Times are microseconds since `table.origin_us`.
+        Times are microseconds since `table.origin_us`. All, or those of the sample's events first to last - 1.
 
         Raises
         ------
@@ -226,10 +241,11 @@ class StoreReader:
         """
         self.require_events()
         self._check_index(index)
-        return self._read_items(index, name)
+        start, stop = int(self.table.start[index]), int(self.table.stop[index])
+        return self._read_items(index, name, (start + first, stop if last is None else start + last))
 
-    def _read_items(self, index: int, name: str, items: tuple[int, int] | None = None) -> NDArray[Any]:
-        """Those of a sample, or the items from one to the other of its shard."""
+    def _read_items(self, index: int, name: str, items: tuple[int, int]) -> NDArray[Any]:
+        """The items of a sample's shard from one to the other."""
         number = _ITEMS.index(name)
         return self._read_column(index, number, items=items).view(self._columns[number].dtype)
 
@@ -243,11 +259,17 @@ class StoreReader:
         """The sample's first item at a time or after it; its end where there is none."""
         start, stop = int(self.table.start[index]), int(self.table.stop[index])
         stored_us = min(max(0, time_us - int(self.table.origin_us[index])), 1 << 32)
-        places, times = self.time_index(index)
-        bounds = [start, *(start + places).tolist(), stop]
-        chunk = int(np.searchsorted(times, stored_us))
-        t = self._read_items(index, "t", (bounds[chunk], bounds[chunk + 1])).astype(np.int64)
-        return int(bounds[chunk] + np.searchsorted(t, stored_us))
+        size, n_together = self._columns[0].chunk_items, self._columns[_ITEMS.index("chunk_t")].chunk_items
+        # The first chunk of the sample that begins at that time or later is one of low to high.
+        low, high = start // size + 1, max(start // size + 1, -(-stop // size))
+        while low < high:
+            middle = (low + high - 1) // 2 // n_together * n_together
+            first, last = max(low, middle), min(high, middle + n_together)
+            times = self._read_items(index, "chunk_t", (first, last))
+            found = first + int(np.searchsorted(times, stored_us))
+            low, high = (found if found > first else low), (found if found < last else high)
+        begin, end = max(start, (low - 1) * size), min(stop, low * size)
+        return begin + int(np.searchsorted(self._read_items(index, "t", (begin, end)), stored_us))
 
     def time_index(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which events of a sample begin a chunk, after the first one, int64 [k]; and their times as stored, int64 [k].

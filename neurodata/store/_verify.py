@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neurodata.errors import MissingExtraError, NeurodataError, StoreError
 from neurodata.progress import Progress, silent
+from neurodata.signals import LAST_TIME_US
 from neurodata.storage import Location, locate, read_bytes
 from neurodata.store._layout import MANIFEST, Column
 from neurodata.store._manifest import SEAL, manifest_bytes, read_manifest
@@ -22,8 +23,10 @@ from neurodata.store._table import items_of_shards, spans_of
 from neurodata.store._verify_books import commit_problems, conservation_problems, head_problems
 from neurodata.store._verify_files import Files, files_of
 
-# Samples whose bytes are in memory at a time, of a store behind a URL.
-_READ_TOGETHER = 32
+# Samples whose bytes are in memory at a time, of a store behind a URL; those of more items are read in parts.
+_READ_TOGETHER, _LONGEST_FETCHED = 32, 1 << 20
+# Events of a sample, and chunks of its times, that are in memory at a time.
+_EVENTS_AT_ONCE, _CHUNKS_AT_ONCE = 1 << 22, 1 << 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,8 @@ def _samples(reader: StoreReader, deep: bool, progress: Progress) -> Iterator[st
 def _read_problems(reader: StoreReader, samples: NDArray[np.int64]) -> Iterator[str]:
     for first in range(0, len(samples), _READ_TOGETHER):
         together = samples[first : first + _READ_TOGETHER]
-        with reader.fetch(together).in_use():
+        is_short = reader.table.stop[together] - reader.table.start[together] <= _LONGEST_FETCHED
+        with reader.fetch(together[is_short]).in_use():
             for index in together.tolist():
                 yield from _sample(reader, index)
 
@@ -156,7 +160,7 @@ def _sample(reader: StoreReader, index: int) -> Iterator[str]:
     """Problems of the chunks of one sample, and of what they hold."""
     reads: list[Callable[[], object]] = [partial(reader.read, index)]
     if reader.array is None:
-        reads = [partial(reader.read_events, index), partial(_check_time_index, reader, index)]
+        reads = [partial(_check_events, reader, index), partial(_check_time_index, reader, index)]
     reads += [partial(reader.read_target, index, target.name) for target in reader.head.targets]
     for read in reads:
         try:
@@ -165,16 +169,30 @@ def _sample(reader: StoreReader, index: int) -> Iterator[str]:
             yield str(error)
 
 
+def _check_events(reader: StoreReader, index: int) -> None:
+    """Raise an error where events of a sample, which may be longer than memory, are none, or not in time order."""
+    before_us = -LAST_TIME_US - 1
+    for packet in reader.packets(index, _EVENTS_AT_ONCE):
+        if packet.start_us < before_us:
+            key = reader.table.keys[index]
+            raise StoreError(
+                f"sample {key!r} of {reader.path}: time goes back from {before_us} to {packet.start_us} us"
+            )
+        before_us = packet.stop_us - 1
+
+
 def _check_time_index(reader: StoreReader, index: int) -> None:
     """Raise StoreError where the time index of a sample has other times than its events."""
-    places, times = reader.time_index(index)
-    found = reader.read_items(index, "t")[places]
-    if not np.array_equal(found, times):
-        wrong = int(np.flatnonzero(found != times)[0])
-        raise StoreError(
-            f"sample {reader.table.keys[index]!r} of {reader.path}: the time index has {times[wrong]} for its event "
-            f"{places[wrong]}, which is at {found[wrong]}"
-        )
+    all_places, all_times = reader.time_index(index)
+    for k in range(0, len(all_places), _CHUNKS_AT_ONCE):
+        places, times = all_places[k : k + _CHUNKS_AT_ONCE], all_times[k : k + _CHUNKS_AT_ONCE]
+        found = reader.read_items(index, "t", int(places[0]), int(places[-1]) + 1)[places - places[0]]
+        if not np.array_equal(found, times):
+            wrong = int(np.flatnonzero(found != times)[0])
+            raise StoreError(
+                f"sample {reader.table.keys[index]!r} of {reader.path}: the time index has {times[wrong]} for its "
+                f"event {places[wrong]}, which is at {found[wrong]}"
+            )
 
 
 def _column(reader: StoreReader, column: Column, shard: int, n_items: int, samples: NDArray[np.int64]) -> Iterator[str]:

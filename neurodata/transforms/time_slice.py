@@ -47,11 +47,15 @@ class TimeSlice(EventTransform):
         if self.stop_us is not None and self.stop_us < self.start_us:
             raise RecipeError(f"time_slice: stop_us is {self.stop_us}; expected at least start_us, {self.start_us}")
 
+    def interval(self, first_us: int) -> tuple[int, int]:
+        """The times that are kept, start <= t < stop on the recording's clock, of a sample that begins at first_us."""
+        zero_us = first_us if self.origin == "first" else 0
+        stop_us = LAST_TIME_US + 1 if self.stop_us is None else zero_us + self.stop_us
+        return _on_the_clock(zero_us + self.start_us), _on_the_clock(stop_us)
+
     def apply(self, events: EventArray, rng: np.random.Generator | None, tally: Tally) -> EventArray:
         """The events of the interval."""
-        zero_us = events.start_us if self.origin == "first" else 0
-        stop_us = LAST_TIME_US + 1 if self.stop_us is None else zero_us + self.stop_us
-        inside = events.between(_on_the_clock(zero_us + self.start_us), _on_the_clock(stop_us))
+        inside = events.between(*self.interval(events.start_us))
         if len(inside) == len(events):
             return events
         tally["outside the time slice"] += len(events) - len(inside)

@@ -466,3 +466,24 @@ def test_windows_of_recordings_are_prepared_and_found_again_by_the_same_options(
     assert others.returncode != 0
     assert "--window-us 4000" in others.stderr
     assert "folder:DIR only" in run("prepare", "n-mnist", "--window-us", "5").stderr
+
+
+def test_a_store_of_windows_is_finalised_and_repaired_by_the_same_options(tmp_path: Path) -> None:
+    t = 50 * np.arange(400, dtype=np.int64)
+    places = np.arange(400, dtype=np.uint16) % 16
+    neurodata.write(EventArray(t, places, places, places > 7, Sensor(20, 16)), tmp_path / "mine/a/r.es")
+    windows = ("--window-us", "4000", "--stride-us", "1500")
+    words = (f"folder:{tmp_path / 'mine'}", "--T", "2", "--layout", "events", "--cache", tmp_path / "cache", *windows)
+    assert run("prepare", *words, "--shard", "1/1").returncode == 0
+    done = run("finalise", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    store = Path(json.loads(done.stdout)["store"])
+    file = store / "data.zarr/events/t/0/c/0"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    without = run("repair", store, "--source", tmp_path / "mine")
+    assert without.returncode == 2
+    assert "with its labels and windows" in without.stderr
+    done = run("repair", store, "--source", tmp_path / "mine", *windows)
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes() == whole

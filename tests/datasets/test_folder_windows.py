@@ -10,7 +10,7 @@ import pytest
 
 import neurodata
 from neurodata.datasets import Dataset, Windows, find_dataset
-from neurodata.errors import NeurodataError, RecipeError
+from neurodata.errors import FormatError, NeurodataError, RecipeError
 from neurodata.signals import EventArray, Sensor, Waveform
 from neurodata.store import verify
 
@@ -145,6 +145,26 @@ def test_samples_that_end_with_their_boxes_are_other_samples_than_those_of_the_s
 def test_windows_that_make_no_sense_are_refused(windows: Any, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         Windows(**windows)
+
+
+def test_windows_that_two_rows_tell_differently_are_refused(folder: Path) -> None:
+    labels = "path,label,start_us,end_us"
+    rows = "a/r0.es,x,2000,8000", "a/r0.es,{},4000,10000"
+    same = cut(folder, rows[0], rows[1].format("x"), labels=labels, window_us=2_000)
+    assert intervals(same, "a/r0.es") == [(2_000, 4_000), (4_000, 6_000), (6_000, 8_000), (8_000, 10_000)]
+    with pytest.raises(FormatError, match=r"overlap, and tell a/r0.es:4000-6000 differently \(label"):
+        cut(folder, rows[0], rows[1].format("y"), labels=labels, window_us=2_000)
+    # Each is there once, as it begins at another time.
+    assert len(cut(folder, rows[0], "a/r0.es,y,4001,10000", labels=labels, window_us=2_000).samples(folder)) == 5
+
+
+def test_windows_of_an_interval_that_reaches_beyond_the_recording_lie_in_it(folder: Path) -> None:
+    """The recording reaches from 1,000 to 20,951 us: the window that ends with 1,000 is outside."""
+    labels = "path,label,start_us,end_us"
+    dataset = cut(folder, "a/r0.es,x,-6000,900000000000000000", labels=labels, window_us=4_000, stride_us=3_000)
+    assert intervals(dataset, "a/r0.es") == [(start, start + 4_000) for start in range(0, 20_951, 3_000)]
+    # An interval that misses it is a mistake, and the first window of it says so.
+    assert len(cut(folder, "a/r0.es,x,30000,40000", labels=labels, window_us=4_000).samples(folder)) == 2
 
 
 def test_windows_are_counted_before_they_are_made(folder: Path) -> None:

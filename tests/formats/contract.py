@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurodata.errors import FormatError, NeurodataError, SourceNotFoundError, StorageError
@@ -127,6 +127,25 @@ class FormatContract:
         packets = list(recording.packets(n))
         assert [len(packet) for packet in packets] == [min(n, 3000 - first) for first in range(0, 3000, n)]
         assert all(packet == whole[k * n : (k + 1) * n] for k, packet in enumerate(packets))
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_packets_of_a_slice_are_the_slice_in_pieces(
+        self, format: Format, written: Path, keep: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("neurodata.formats._index.BLOCK_BYTES", 600)
+        recording = format.open(written, SENSOR, keep)
+
+        @settings(max_examples=20)
+        @given(st.tuples(*[st.none() | st.integers(-5, recording.stop_us + 5)] * 2), st.sampled_from([1, 7, 1000]))
+        def law(window: tuple[int | None, int | None], n: int) -> None:
+            part = recording.events(*window)
+            packets = list(recording.packets(n, *window))
+            assert [len(packet) for packet in packets] == [
+                min(n, len(part) - first) for first in range(0, len(part), n)
+            ]
+            assert all(packet == part[k * n : (k + 1) * n] for k, packet in enumerate(packets))
+
+        law()
 
     def test_packets_of_less_than_one_event_are_refused(self, format: Format, written: Path) -> None:
         with pytest.raises(ValueError, match="packets of 0 events"):

@@ -123,7 +123,10 @@ def test_unsorted_packets_and_slices_equal_a_stable_sort(
     by_time = sorted(range(len(times)), key=lambda k: times[k])
     assert recording.events().x.tolist() == by_time
     assert [x for part in recording.packets(n) for x in part.x.tolist()] == by_time
-    assert recording.events(20, 40).x.tolist() == [k for k in by_time if 20 <= times[k] < 40]
+    inside = [k for k in by_time if 20 <= times[k] < 40]
+    assert recording.events(20, 40).x.tolist() == inside
+    packets = [part.x.tolist() for part in recording.packets(n, 20, 40)]
+    assert packets == [inside[k : k + n] for k in range(0, len(inside), n)]
     assert recording.findings["late"] == sum(t < max(times[:k], default=t) for k, t in enumerate(times))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from neurodata.errors import StoreError
 from neurodata.signals import EventArray, Sensor
-from neurodata.store import EventsLayout, Packets, StoreReader, verify
+from neurodata.store import EventsLayout, Packets, StoreReader, _append, _layout, _verify, verify
 from neurodata.store._layout import EVENTS_PER_CHUNK, LONGEST_SAMPLE_US
+from tests.store.stores import contents
 from tests.store.test_ragged import SENSOR, build, items, recordings_of
 
 COMPRESSION = st.sampled_from(["none", "zstd"])
@@ -145,6 +147,29 @@ def test_a_part_of_a_sample_is_what_its_times_say(
     assert_same(long_store.read_events(index, None, start_us), whole[: at[0]])
 
 
+def test_the_index_of_a_long_sample_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With chunks of 8 events, and of 4 entries in the index: the next one is found by halves."""
+    monkeypatch.setattr(_layout, "EVENTS_PER_CHUNK", 8)
+    monkeypatch.setattr(_layout, "CHUNKS_PER_INDEX_CHUNK", 4)
+    sample = at_times([t // 3 * 10 for t in range(5_000)])
+    store = StoreReader(build(tmp_path, layout(), [at_times([1, 2]), sample]))
+    read: list[int] = []
+    inner = StoreReader._read_column
+
+    def counted(self: StoreReader, index: int, number: int, out: Any = None, items: Any = None) -> Any:
+        if self._columns[number].name == "events/chunk_t":
+            read.append(items[1] - items[0])
+        return inner(self, index, number, out, items)
+
+    monkeypatch.setattr(StoreReader, "_read_column", counted)
+    for start_us in range(-20, 16_700, 37):
+        read.clear()
+        assert_same(store.read_events(1, start_us, start_us + 55), sample.between(start_us, start_us + 55))
+        # 625 entries are 157 chunks of the index.
+        assert max(read) <= 4
+        assert len(read) <= 2 * 9
+
+
 def test_a_part_is_found_without_reading_the_rest(long_store: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[tuple[int, int]] = []
     inner = StoreReader._read_column
@@ -176,6 +201,53 @@ def test_a_time_index_that_is_not_true_is_found(long_store: StoreReader, monkeyp
     assert "the time index has" in problems[0]
 
 
+def test_a_sample_is_read_in_packets(long_store: StoreReader) -> None:
+    for index, n in [(1, 1), (1, EVENTS_PER_CHUNK), (1, 50_001), (2, 7), (5, 999)]:
+        packets = list(itertools.islice(long_store.packets(index, n), 200))
+        whole = long_store.read_events(index)
+        assert packets == list(itertools.islice(whole.packets(n), 200))
+    with pytest.raises(IndexError):
+        long_store.packets(7, 1)
+
+
+def test_samples_longer_than_memory_are_verified_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_verify, "_EVENTS_AT_ONCE", 10_000)
+    monkeypatch.setattr(_verify, "_CHUNKS_AT_ONCE", 1)
+    sample = long_sample()
+    store = build(tmp_path / "true", layout("none"), [sample])
+    read: list[int] = []
+    inner = StoreReader._read_items
+
+    def counted(self: StoreReader, index: int, name: str, items: tuple[int, int]) -> Any:
+        read.append(items[1] - items[0])
+        return inner(self, index, name, items)
+
+    monkeypatch.setattr(StoreReader, "_read_items", counted)
+    assert verify(store, deep=True).ok
+    assert len(read) > 20
+    assert max(read) <= 10_000
+    monkeypatch.setattr(StoreReader, "packets", lambda self, k, n: iter([sample[20_000:], sample[:20_000]]))
+    assert any("time goes back from" in problem for problem in verify(store, deep=True).problems)
+
+
+def test_long_samples_behind_a_url_are_not_fetched_whole(
+    long_store: StoreReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_verify, "_LONGEST_FETCHED", 1_000)
+    fetched: list[int] = []
+    inner = StoreReader.fetch
+
+    def noted(self: StoreReader, indices: Any, *rest: Any) -> Any:
+        fetched.extend(indices.tolist())
+        return inner(self, indices, *rest)
+
+    monkeypatch.setattr(StoreReader, "fetch", noted)
+    assert verify(long_store.path, deep=True).ok
+    lengths = (long_store.table.stop - long_store.table.start).tolist()
+    assert fetched == [index for index, n in enumerate(lengths) if n <= 1_000]
+    assert 0 < len(fetched) < len(lengths)
+
+
 def test_a_damaged_time_index_is_refused_where_it_is_needed(tmp_path: Path) -> None:
     store = build(tmp_path, layout(), [long_sample()])
     file = store / "data.zarr/events/chunk_t/0/c/0"
@@ -194,7 +266,7 @@ def test_packets_are_stored_as_the_whole_recording_is(tmp_path: Path, compressio
     recording = long_sample()[:n]
     short = at_times([1, 2])
     pieces = [recording[k : k + 9_999] for k in range(0, n, 9_999)]
-    packets = Packets(pieces, n, recording.start_us)
+    packets = Packets(pieces, n, recording.start_us, recording.duration_us)
     build(tmp_path / "whole", layout(compression), [short, recording, short])
     build(tmp_path / "packets", layout(compression), [short, packets, short])
     whole, piecewise = StoreReader(tmp_path / "whole"), StoreReader(tmp_path / "packets")
@@ -205,12 +277,53 @@ def test_packets_are_stored_as_the_whole_recording_is(tmp_path: Path, compressio
     assert verify(piecewise.path, deep=True).ok
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-20, 320), st.integers(0, 200)), min_size=1, max_size=6),
+    st.integers(1, 60),
+    st.integers(1, 80),
+    COMPRESSION,
+)
+@example([(0, 101), (60, 200)], 1, 80, "none")  # a run of equal times over the end of a packet and of the first window
+@example([(0, 200), (60, 200)], 7, 30, "none")  # more in common than is compared
+def test_windows_in_packets_share_what_whole_ones_do(
+    windows: list[tuple[int, int]], n: int, most: int, compression: Any
+) -> None:
+    recording = at_times([t // 5 * 5 for t in range(300)])
+    parts = [recording.between(start, start + length) for start, length in windows]
+    pieces = [Packets(part.packets(n), part.n_events, part.start_us, part.duration_us) for part in parts]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_append, "MOST_SHARED", most)
+        whole = StoreReader(build(Path(folder, "whole"), layout(compression), parts))
+        piecewise = StoreReader(build(Path(folder, "pieces"), layout(compression), pieces))
+        assert contents(whole.path) == contents(piecewise.path)
+        for index, part in enumerate(parts):
+            assert_same(piecewise.read_events(index), part)
+        assert verify(piecewise.path, deep=True).ok
+
+
+@pytest.mark.parametrize(("overlap", "n_expected"), [(30, 170), (31, 200)])
+def test_no_more_than_so_many_events_are_shared(
+    tmp_path: Path, overlap: int, n_expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_append, "MOST_SHARED", 30)
+    recording = at_times(list(range(200)))
+    store = StoreReader(build(tmp_path, layout(), [recording[:100], recording[100 - overlap : 200 - overlap]]))
+    assert n_stored(store) == n_expected
+    assert_same(store.read_events(1), recording[100 - overlap : 200 - overlap])
+
+
+def test_packets_that_reach_further_than_announced_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="a packet from 0 us on of 1 us; expected all of them in 0 us"):
+        build(tmp_path, layout(), [Packets([at_times([1, 2])], 2, 1, 0)])
+
+
 def test_packets_that_are_fewer_than_announced_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="its packets hold 2 events; expected 3"):
-        build(tmp_path, layout(), [Packets([at_times([1, 2])], 3, 1)])
+        build(tmp_path, layout(), [Packets([at_times([1, 2])], 3, 1, 1)])
 
 
 def test_packets_too_long_for_stored_times_are_an_error(tmp_path: Path) -> None:
-    packets = Packets([at_times([0]), at_times([2**32])], 2, 0)
+    packets = Packets([at_times([0]), at_times([2**32])], 2, 0, 2**32)
     with pytest.raises(StoreError, match="71 minutes"):
         build(tmp_path, layout(), [packets])
