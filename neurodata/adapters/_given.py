@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from neurodata.adapters._labels import classes_of, names_of, plain
-from neurodata.adapters._map import Listed, MapDataset, MapStyle
+from neurodata.adapters._map import Listed, MapDataset, MapStyle, item_of, length_of
 from neurodata.datasets import PARTITIONS, Partition, SampleRef
 from neurodata.errors import FormatError, NeurodataError, RecipeError
 from neurodata.formats import Reading
@@ -66,7 +66,7 @@ class GivenDataset(MapDataset):
     ) -> None:  # fmt: skip
         super().__init__(name, title, form)
         self.parts = {name: parts[name] for name in PARTITIONS if name in parts}
-        if not any(len(part) for part in self.parts.values()):
+        if not any(length_of(data, f"{name}: {part}") for part, data in self.parts.items()):
             raise RecipeError(f"{name}: no samples; give a dataset that has some")
         self.to_signal = to_signal
         self.own_folder = (folder or Path()).absolute()
@@ -154,19 +154,7 @@ class GivenDataset(MapDataset):
         return Listed(sorted_named, sorted_labels, sorted_groups, tuple(order))
 
     def _item(self, part: Partition, index: int) -> tuple[Any, Any]:
-        try:
-            item = self.parts[part][index]
-        except NeurodataError:
-            raise
-        except Exception as error:
-            raise FormatError(
-                f"{self.name}: item {index} of {part} cannot be read: {type(error).__name__}: {error}"
-            ) from error
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise FormatError(
-                f"{self.name}: item {index} of {part} is a {type(item).__name__}; expected a pair (data, label)"
-            )
-        return item[0], item[1]
+        return item_of(self.parts[part], index, f"{self.name}: item {index} of {part}")
 
     def _signal(self, part: Partition, index: int, data: Any) -> Reading:
         try:

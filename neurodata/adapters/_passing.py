@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -225,12 +226,15 @@ def files_in(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def by_split(files: Iterable[Path], top: Path) -> dict[Partition, list[Path]]:
-    """Files by the partition that their path below `top` names; those that name none are for training."""
+    """Files by the partition that their path below `top` names; those that name none are for training.
+
+    A folder names one that is called so; a file, where a word of its name does: `test-0001.tar`, `shd_test.h5`.
+    """
     found: dict[Partition, list[Path]] = {part: [] for part in PARTITIONS}
     for file in files:
-        parts = file.relative_to(top).parts if file != top else (file.name,)
-        stem = parts[-1].split(".")[0].split("-")[0]
-        found[split_of([*parts[:-1], stem]) or split_of([top.name]) or "train"].append(file)
+        *folders, name = file.relative_to(top).parts
+        part = split_of(folders) or split_of(re.split(r"[\W_]+", name)) or split_of([top.name])
+        found[part or "train"].append(file)
     return {part: own for part, own in found.items() if own}
 
 

@@ -318,6 +318,8 @@ def test_shards_that_others_wrote(tmp_path: Path) -> None:
         ({"a.npy": b"nothing", "a.cls": b"1"}, r"a.npy is no .npy array"),
         ({"a.npy": npy(np.ones(3)), "a.cls": b"1", "a.json": b"[1"}, "no JSON"),
         ({"a.npy": npy(np.ones(3)), "a.cls": b"1", "a.json": b"[1]"}, "expected an object"),
+        ({"a.npy": npy(np.ones(3)), "a.json": b'{"label": 1.5}'}, "its label is 1.5"),
+        ({"a.npy": npy(np.ones(3)), "a.json": b'{"label": null}'}, "a label"),
         (
             {"a.npy": npy(np.ones((2, 2))), "a.cls": b"1", "b.npy": npy(np.ones((2, 3))), "b.cls": b"1"},
             "only the first axis",
@@ -379,6 +381,150 @@ def test_a_dataset_that_changes_while_it_is_read_is_found_out() -> None:
 
     with pytest.raises(FormatError, match="others than a moment ago"):
         import_dataset(Random(), name="random")
+
+
+class Unsteady:
+    """Gives other frames from a number of reads on, to another number."""
+
+    def __init__(self, first: int, stop: int, length: int = 4) -> None:
+        self.n_read, self.first, self.stop, self.length = 0, first, stop, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], int]:
+        is_other = self.first <= self.n_read < self.stop
+        self.n_read += 1
+        return np.full((2, 3), 99 if is_other else index, np.uint8), 0
+
+
+@pytest.mark.parametrize("first", [4, 6, 7])
+def test_what_changed_while_it_was_read_is_in_no_store_of_what_it_was(tmp_path: Path, first: int) -> None:
+    with pytest.raises(FormatError, match=f"the first is train/{first - 4}"):
+        import_dataset(Unsteady(first, 8), name="odd", samples_per_shard=2, cache=tmp_path)
+    found = import_dataset(Unsteady(0, 0), name="odd", samples_per_shard=2, cache=tmp_path)
+    assert [int(found.read(i).max()) for i in range(4)] == [0, 1, 2, 3]
+
+
+def test_samples_that_became_fewer_or_more_are_in_no_store(tmp_path: Path) -> None:
+    class Other(Unsteady):
+        def __len__(self) -> int:
+            return self.length if self.n_read else 4
+
+    for length in (3, 5):
+        with pytest.raises(FormatError, match="others than a moment ago"):
+            import_dataset(Other(0, 0, length), name="odd", cache=tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_export_that_lost_files_is_no_smaller_dataset(store: Store, tmp_path: Path, kind: str) -> None:
+    out = export_store(store, kind, tmp_path / "out")
+    files = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "neurodata.json")
+    files[-1].unlink()
+    with pytest.raises(FormatError, match="copy the export again"):
+        import_samples(out)
+    (out / "neurodata.json").unlink()
+    assert 0 < len(import_samples(out, kind=kind)) < 10
+
+
+def test_one_file_of_an_export_is_a_part_of_a_dataset(store: Store, tmp_path: Path) -> None:
+    found = import_samples(export_store(store, "hdf5", tmp_path / "out") / "test.h5")
+    assert (len(found["test"]), len(found), found.head.partial) == (3, 3, True)
+
+
+def test_a_word_of_a_files_name_tells_the_partition(tmp_path: Path) -> None:
+    for name in ("shd_test", "shd_train", "Validation", "more.test.2"):
+        np.savez(tmp_path / f"{name}.npz", frames=np.zeros((2, 3), np.uint8), label=0, key=name)
+    found = import_samples(tmp_path)
+    parts = {part: list(found[part].keys) for part in ("train", "validation", "test")}
+    assert parts == {"train": ["shd_train"], "validation": ["Validation"], "test": ["more.test.2", "shd_test"]}
+
+
+@pytest.mark.parametrize("label", [{}, {"label": np.array([0, 1, 0])}])
+@pytest.mark.parametrize("place", [".", "train", "of-a-class/train"])
+def test_labels_are_not_made_of_folders_that_are_none_of_classes(tmp_path: Path, place: str, label: Any) -> None:
+    (tmp_path / "made" / place).mkdir(parents=True, exist_ok=True)
+    np.savez(tmp_path / "made" / place / "a.npz", frames=np.zeros((2, 3), np.uint8), **label)
+    with pytest.raises(FormatError, match="tells no label"):
+        import_samples(tmp_path / "made")
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for word in ("train", "bicycle"):
+        (tmp_path / "test" / word).mkdir(parents=True)
+        np.savez(tmp_path / "test" / word / "a.npz", frames=np.zeros((2, 3), np.uint8))
+    found = import_samples(tmp_path)
+    assert (found.head.classes, len(found["test"])) == (("bicycle", "train"), 2)
+
+
+def test_places_that_are_no_folders_are_refused(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ("s3://bucket/out", "memory://out", "~nobody-at-all/out"):
+        with pytest.raises(StorageError, match=r"name a folder"):
+            export_store(store, "npz", place)
+        with pytest.raises(StorageError):
+            import_samples(place)
+    assert list(tmp_path.iterdir()) == []
+    assert export_store(store, "npz", (tmp_path / "a b").as_uri()) == tmp_path / "a b"
+    assert len(import_samples((tmp_path / "a b").as_uri())) == 10
+
+
+def test_samples_are_imported_to_a_store_behind_a_url() -> None:
+    items = [(np.full((2, 3), k, np.uint8), k % 2) for k in range(5)]
+    found = import_dataset(items, name="far", samples_per_shard=2, cache="memory://imported-far")
+    assert str(found.path).startswith("memory://imported-far/stores/far/imported-")
+    assert [int(found.read(i).max()) for i in range(5)] == list(range(5))
+    assert import_dataset(items, name="far", samples_per_shard=2, cache="memory://imported-far").path == found.path
+
+
+def test_a_run_that_another_took_over_from_touches_nothing_of_it(store: Store, tmp_path: Path) -> None:
+    others = tmp_path / ".out.0123abcd.exporting" / "theirs"
+
+    def lose(stage: str, done: int, total: int | None, unit: str) -> None:
+        if done == 2:
+            (tmp_path / ".out.lock").write_text(json.dumps({"owner": "another"}))
+            others.parent.mkdir()
+            others.touch()
+
+    with pytest.raises(StorageError, match="another run has taken over"):
+        export_store(store, "npz", tmp_path / "out", progress=lose)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.0123abcd.exporting", ".out.lock"]
+    assert list(others.parent.iterdir()) == [others]
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (KeyError("gone"), "item 0 of train cannot be read: KeyError"),
+        ((np.zeros((2, 3)), np.array([0, 1])), r"has the label array\(\[0, 1\]\)"),
+        (([[1], [1, 2]], 0), "list is no array"),
+        ((None, 0), "frames are"),
+        ((np.zeros((2, 3)), 1.5), "has the label 1.5"),
+        (np.zeros((2, 3)), "expected a pair"),
+    ],
+)
+def test_an_item_that_cannot_be_stored_is_named(item: Any, message: str) -> None:
+    class One:
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> Any:
+            if isinstance(item, Exception):
+                raise item
+            return item
+
+    with pytest.raises(FormatError, match=message):
+        import_dataset(One(), name="odd")
+
+
+def test_names_that_are_none_are_refused() -> None:
+    items = [(np.zeros((2, 3), np.uint8), 0)]
+    with pytest.raises(FormatError, match="no name"):
+        import_dataset(items, name="")
+    with pytest.raises(FormatError, match="two classes"):
+        import_dataset(items, name="twice", classes=["a", "a"])
+    with pytest.raises(FormatError, match="tells no length"):
+        import_dataset(iter(items), name="stream")  # type: ignore[arg-type]
 
 
 def test_an_import_that_was_interrupted_goes_on(tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def test_a_dataset_that_cannot_travel_says_so() -> None:
         (events(0), "expected a pair"),
         ((events(0), 1.5), "label is 1.5"),
         ((events(0), None), "label is None"),
+        ((events(0), np.array([0, 1])), r"label is array\(\[0, 1\]\)"),
         ((np.zeros((4, 2, 6, 8)), 1), "expected structured events"),
         ((events(0)[["y", "p"]], 1), "expected structured events"),
     ],
