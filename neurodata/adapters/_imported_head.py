@@ -12,7 +12,7 @@ import numpy as np
 from neurodata.adapters._incoming import Incoming, Seen, told_classes
 from neurodata.adapters._labels import classes_of
 from neurodata.adapters._passing import CARD, FRAMES, TARGET, is_events
-from neurodata.datasets import PARTITIONS, Scheme
+from neurodata.datasets import PARTITIONS, Partition, Scheme
 from neurodata.errors import FormatError
 from neurodata.forms import ClipForm, Form, ImageForm, Sensor, form_from_json
 from neurodata.recipe import SPARSE_DTYPES, STORE_VERSION
@@ -85,7 +85,7 @@ def _lacks(incoming: Incoming, seen: Seen) -> bool:
     return True
 
 
-def _numbers(counts: Mapping[str, Any]) -> str:
+def _numbers(counts: Mapping[Partition, Any]) -> str:
     return ", ".join(f"{part} {n}" for part, n in counts.items())
 
 

@@ -134,7 +134,10 @@ def estimate(store: Store | Split, to: str, *, split: str | None = None, scheme:
     splits = splits_of(store, split, scheme)
     for one in splits:
         some = one.select(np.unique(np.linspace(0, len(one) - 1, min(N_MEASURED, len(one))).astype(np.int64)))
-        with tempfile.TemporaryDirectory(prefix="neurodata-export-") as folder:
+        with (
+            _disk_named(Path(tempfile.gettempdir())),
+            tempfile.TemporaryDirectory(prefix="neurodata-export-") as folder,
+        ):
             _write(Path(folder), to, some)
             n_bytes += _size_bytes(Path(folder)) * len(one) / len(some)
     return Estimate({one.origin.partition: len(one) for one in splits}, round(n_bytes))
@@ -373,7 +376,8 @@ def _appearing(target: Path) -> Iterator[Path]:
         raise StorageError(f"{target}: is there already; name another folder, or delete it first")
     # A run that slept for so long that another took over must not write into what that one writes.
     staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}.exporting")
-    with exclusive(target.with_name(f".{target.name}.lock"), f"exporting to {target.name}") as lease:
+    lock = target.with_name(f".{target.name}.lock")
+    with exclusive(lock, f"exporting to {target.name}") as lease, _disk_named(target):
         try:
             for left in _stagings(target):  # of runs that were killed
                 shutil.rmtree(left, ignore_errors=True)
@@ -383,14 +387,22 @@ def _appearing(target: Path) -> Iterator[Path]:
             if os.path.lexists(target):
                 raise StorageError(f"{target}: another run wrote it meanwhile; what this one wrote is deleted")
             staging.replace(target)
-        except BaseException as error:
+        except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
-            if isinstance(error, OSError) and not isinstance(error, NeurodataError):
-                reason = error.strerror or error
-                raise StorageError(
-                    f"{target}: cannot be written: {reason}; choose another place, or free some space"
-                ) from error
             raise
+
+
+@contextmanager
+def _disk_named(place: Path) -> Iterator[None]:
+    """Turns what the system refuses into a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, NeurodataError):
+            raise
+        raise StorageError(
+            f"{place}: cannot be written: {error.strerror or error}; choose another place, or free some space"
+        ) from error
 
 
 def _stagings(target: Path) -> list[Path]:

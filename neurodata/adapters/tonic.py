@@ -93,7 +93,7 @@ def source(
     return GivenDataset(
         named, f"tonic's {type(train).__name__}", found, parts, partial(to_events, sensor=found),
         classes=classes if classes is not None else _class_names(getattr(train, "classes", None)),
-        targets={part: vars(data)["targets"] for part, data in parts.items() if is_plain and _lists(data, "targets")},
+        targets={part: data.targets for part, data in parts.items() if is_plain and _lists(data, "targets")},
         groups={part: list(of) for part, data in parts.items() if (of := _groups(data)) is not None},
         keys={part: of for part, data in parts.items() if folder and (of := _paths(data, folder))},
         files=None if folder is None else (_files(parts, folder), _options(parts)),
@@ -191,6 +191,7 @@ class TonicDataset(MapDataset):
         SourceNotFoundError
             When neither holds a folder of the class's name.
         """
+        _constructed.cache_clear()  # files may have come or gone since they were listed
         if (folder / self.class_name).is_dir():
             return folder
         if folder.absolute().name == self.class_name:
@@ -320,7 +321,7 @@ def _constructed(class_name: str, root: Path) -> GivenDataset:
             parts[part] = offline(str(root), **choice)
         except SourceNotFoundError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # some end the process where files are missing
             raise SourceNotFoundError(
                 f"{root}: tonic cannot open {class_name} there ({type(error).__name__}: {error}); is it complete?"
             ) from error

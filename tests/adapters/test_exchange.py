@@ -177,6 +177,30 @@ def test_a_twin_stays_a_twin(tmp_path: Path) -> None:
     assert "-twin-" in str(found.path)
 
 
+@pytest.mark.parametrize("kind", ["npz", "spikingjelly", "hdf5"])
+def test_frames_that_are_large_and_empty_come_back(tmp_path: Path, kind: str) -> None:
+    frames = np.zeros((18, 2, 720, 1280), np.float32)  # 133 MB that pack a thousandfold
+    out = export_store(import_dataset([(frames, 0)], name="empty"), kind, tmp_path / "out")
+    assert not import_samples(out, cache=tmp_path / "cache").read(0).any()
+
+
+def test_a_chunk_of_hdf5_is_never_too_large_to_be_read() -> None:
+    from neurodata.adapters._hdf5_file import _chunk
+
+    assert _chunk((16, 2, 128, 128), 1) == (1, 16, 2, 128, 128)
+    assert _chunk((64, 2, 720, 1280), 4) == (1, 2, 2, 720, 1280)  # 15 of 472 MB
+    assert (_chunk((), 8), _chunk((2,), 8), _chunk((1 << 30,), 8)) == ((1 << 15,), (1 << 14, 2), (1, 1 << 21))
+
+
+def test_a_size_that_there_is_no_room_to_measure_is_an_error_of_ours(store: Store, largest_file: Any) -> None:
+    largest_file(100)
+    try:
+        with pytest.raises(StorageError, match="cannot be written"):
+            estimate(store, "npz")
+    finally:
+        largest_file(1 << 40)
+
+
 def test_a_folder_that_is_there_is_left_alone(store: Store, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(StorageError, match="is there already"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 from collections.abc import Iterator
@@ -131,6 +132,61 @@ def test_a_dataset_that_cannot_travel_says_so() -> None:
 def test_a_bad_item_is_named(item: Any, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         neurodata.prepare(source(Other((events(0), 0), item)), T=4)
+
+
+class Unsteady(Recordings):
+    """Gives other events each time."""
+
+    n_read = 0
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], int]:
+        self.n_read += 1
+        return events(self.n_read), index % 3
+
+
+def test_items_that_are_others_each_time_are_in_no_store() -> None:
+    with pytest.raises(FormatError, match="another than when it was hashed"):
+        neurodata.prepare(source(Unsteady()), T=4)
+    whole = events(0)
+    found = of_torch.source(Unsteady(), SENSOR, lambda found: EventArray.from_structured(found, SENSOR))
+    with pytest.raises(FormatError, match="another than when it was hashed"):
+        neurodata.prepare(found, T=4)
+    assert (whole == events(0)).all()
+
+
+def test_items_are_compared_in_other_processes_too() -> None:
+    made = source(Recordings(3))
+    made.content_sha256()
+    travelled = pickle.loads(pickle.dumps(made))
+    assert travelled.read(Path(), "train", 1).signal == made.read(Path(), "train", 1).signal
+    travelled.parts["train"].first = 5
+    with pytest.raises(FormatError, match="item 1 of train is another"):
+        travelled.read(Path(), "train", 1)
+
+
+@pytest.mark.parametrize("length", [lambda self: [][0], lambda self: -1, None])
+def test_what_tells_no_length_is_no_source(length: Any) -> None:
+    made = type("Stream", (), {"sensor_size": (8, 6, 2), "__getitem__": lambda self, k: (events(k), 0)})
+    if length is not None:
+        made.__len__ = length  # type: ignore[attr-defined]
+    with pytest.raises(FormatError, match="tells no length"):
+        source(made())
+
+
+def test_targets_that_a_property_tells_are_taken() -> None:
+    class Told(Recordings):
+        @property
+        def targets(self) -> list[int]:
+            return [k % 3 for k in range(self.n)]
+
+    assert [ref.target for ref in source(Told()).samples(Path())] == [k % 3 for k in range(9)]
+
+
+def test_targets_that_are_not_the_labels_of_the_items_are_found_out() -> None:
+    made = Recordings()
+    made.targets = [0] * 9  # type: ignore[attr-defined]
+    with pytest.raises(FormatError, match="item 1 of train has the label 1; `targets` says 0"):
+        neurodata.prepare(source(made), T=4)
 
 
 def test_labels_by_name_and_classes_by_number() -> None:
@@ -305,6 +361,46 @@ def test_the_order_that_tonic_lists_files_in_makes_no_difference(n_mnist: Path) 
     }
     keys = list(store["train"].keys)
     assert keys == sorted(keys)
+
+
+def test_an_item_is_the_same_file_where_a_disk_lists_others_first(
+    n_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tonic
+
+    from neurodata.adapters.tonic import _constructed, by_name
+
+    made = by_name("NMNIST")
+    refs = made.samples(n_mnist)
+    _constructed.cache_clear()  # as in a process of another machine
+    construct = tonic.datasets.NMNIST.__init__
+
+    def elsewhere(self: Any, *args: Any, **words: Any) -> None:
+        construct(self, *args, **words)
+        self.data.reverse()
+        self.targets.reverse()
+
+    monkeypatch.setattr(tonic.datasets.NMNIST, "__init__", functools.wraps(construct)(elsewhere))
+    for ref in refs:
+        assert ref.item is not None
+        part: Any = "train" if ref.key.startswith("Train") else "test"
+        signal = made.read(n_mnist, part, ref.item).signal
+        assert signal == neurodata.read(n_mnist / "NMNIST" / ref.key, "nmnist", Sensor(34, 34))
+    _constructed.cache_clear()
+
+
+def test_a_file_that_came_since_is_seen_by_the_same_process(n_mnist: Path) -> None:
+    assert len(neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist)) == 9
+    some = next((n_mnist / "NMNIST" / "Train").rglob("*.bin"))
+    some.with_name("99999.bin").write_bytes(some.read_bytes())
+    assert len(neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist)) == 10
+
+
+def test_a_dataset_of_tonic_that_ends_the_process_does_not(tmp_path: Path) -> None:
+    pytest.importorskip("tonic")
+    (tmp_path / "DVSLip").mkdir()
+    with pytest.raises(SourceNotFoundError, match="tonic cannot open DVSLip"):
+        neurodata.prepare("tonic:DVSLip", T=4, source=tmp_path)
 
 
 def test_options_of_a_dataset_are_part_of_its_identity(n_mnist: Path) -> None:
