@@ -176,8 +176,8 @@ class GivenDataset(MapDataset):
         named = _column(f"{self.name}: keys of {part}", keys, [f"{part}/{k}" for k in range(n)])
         grouped = _column(f"{self.name}: groups of {part}", groups, [""] * n)
         order = self._order.get(part, range(n))
-        columns = (tuple(column[k] for k in order) for column in (named, labels, grouped))
-        return Listed(*columns, tuple(range(n)))
+        named, labels, grouped = (tuple(column[k] for k in order) for column in (named, labels, grouped))
+        return Listed(named, labels, grouped, tuple(range(n)))
 
     def _item(self, part: Partition, index: int) -> tuple[Any, Any]:
         return item_of(self.parts[part], index, f"{self.name}: item {index} of {part}")

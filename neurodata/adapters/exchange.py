@@ -55,6 +55,8 @@ LAYOUTS: dict[str, Layout] = {
     "spikingjelly": SPIKINGJELLY,
     "tonic": TONIC,
 }
+# A folder that is being written to, for the one of the name in it.
+_STAGING = re.compile(r"\.(.+?)(?:\.[0-9a-f]{8})?\.exporting")
 # Samples that an estimate is made from.
 N_MEASURED = 8
 
@@ -221,6 +223,8 @@ def import_samples(
     place = local(path, "files are imported from a disk: copy them to one")
     if not place.exists():
         raise SourceNotFoundError(f"{place}: no such file or folder")
+    if _STAGING.fullmatch(place.name):
+        raise FormatError(f"{place}: an export that was not finished: run it again, which deletes this folder")
     card = read_card(place)
     found = kind or (card and str(card.get("kind"))) or _kind_of(place)
     reader = layout_named(found)
@@ -379,8 +383,9 @@ def _appearing(target: Path) -> Iterator[Path]:
     lock = target.with_name(f".{target.name}.lock")
     with exclusive(lock, f"exporting to {target.name}") as lease, _disk_named(target):
         try:
-            for left in _stagings(target):  # of runs that were killed
-                shutil.rmtree(left, ignore_errors=True)
+            for left in target.parent.iterdir():  # of runs that were killed
+                if (name := _STAGING.fullmatch(left.name)) and name[1] == target.name:
+                    shutil.rmtree(left, ignore_errors=True)
             staging.mkdir()
             yield staging
             lease.check()
@@ -403,11 +408,6 @@ def _disk_named(place: Path) -> Iterator[None]:
         raise StorageError(
             f"{place}: cannot be written: {error.strerror or error}; choose another place, or free some space"
         ) from error
-
-
-def _stagings(target: Path) -> list[Path]:
-    name = re.compile(rf"\.{re.escape(target.name)}(\.[0-9a-f]{{8}})?\.exporting")
-    return [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
 
 
 def _size_bytes(folder: Path) -> int:

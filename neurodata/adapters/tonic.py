@@ -35,7 +35,8 @@ from neurodata.signals import EventArray, Sensor
 
 # What an item may be changed by; such items are no longer what files hold.
 _TRANSFORMS = ("transform", "target_transform", "transforms")
-# Where tonic's datasets tell who or what a sample is of.
+# Where datasets have the labels of all items; and where those of tonic tell who or what a sample is of.
+_LABELS = ("targets",)
 _GROUPS = ("users", "speaker")
 # Words of constructors that choose a partition, and the values of each.
 _PARTITION_WORDS: dict[str, dict[Partition, Any]] = {
@@ -93,8 +94,8 @@ def source(
     return GivenDataset(
         named, f"tonic's {type(train).__name__}", found, parts, partial(to_events, sensor=found),
         classes=classes if classes is not None else _class_names(getattr(train, "classes", None)),
-        targets={part: data.targets for part, data in parts.items() if is_plain and _lists(data, "targets")},
-        groups={part: list(of) for part, data in parts.items() if (of := _groups(data)) is not None},
+        targets={part: of for part, data in parts.items() if is_plain and (of := _told(data, _LABELS)) is not None},
+        groups={part: list(of) for part, data in parts.items() if (of := _told(data, _GROUPS)) is not None},
         keys={part: of for part, data in parts.items() if folder and (of := _paths(data, folder))},
         files=None if folder is None else (_files(parts, folder), _options(parts)),
         folder=folder,
@@ -350,8 +351,9 @@ def _class_names(classes: Any) -> list[str] | None:
     return [name.decode() if isinstance(name, bytes) else str(name) for name in classes]
 
 
-def _groups(data: MapStyle) -> Sequence[Any] | None:
-    return next((getattr(data, word) for word in _GROUPS if _lists(data, word)), None)
+def _told(data: MapStyle, words: Sequence[str]) -> Sequence[Any] | None:
+    """The first of these attributes that has an entry for each sample."""
+    return next((getattr(data, word) for word in words if _lists(data, word)), None)
 
 
 def _folder(parts: Mapping[Partition, MapStyle]) -> Path | None:

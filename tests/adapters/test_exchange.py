@@ -228,6 +228,16 @@ def test_what_a_killed_run_left_is_deleted_by_the_next(store: Store, tmp_path: P
     assert not (out / stale.name).exists()
 
 
+def test_an_export_that_was_killed_is_no_export(store: Store, tmp_path: Path) -> None:
+    left, others = (tmp_path / f".{name}.0123abcd.exporting" for name in ("out", "out.2"))
+    export_store(store, "npz", tmp_path / "whole").rename(left)
+    others.mkdir()
+    with pytest.raises(FormatError, match="was not finished"):
+        import_samples(left, name="cut")
+    out = export_store(store, "npz", tmp_path / "out")
+    assert sorted(tmp_path.iterdir()) == sorted([others, out])
+
+
 def test_a_store_behind_a_url_is_exported_alike(store: Store, tmp_path: Path) -> None:
     import fsspec
 
