@@ -22,6 +22,8 @@ from neurodata.adapters.tonic import as_tonic, source, to_events
 from neurodata.encodings.event_frame import reference
 from neurodata.errors import FormatError, NeurodataError, RecipeError, SourceNotFoundError, UnknownNameError
 from neurodata.forms import ImageForm, SeriesForm
+from neurodata.loader import Store
+from neurodata.pipeline import Repaired, SourceOfStore, repair_store, thread_pool
 from neurodata.signals import EventArray, Image, Sensor
 from neurodata.storage import unpack
 from neurodata.store import verify
@@ -401,6 +403,39 @@ def test_a_dataset_of_tonic_that_ends_the_process_does_not(tmp_path: Path) -> No
     (tmp_path / "DVSLip").mkdir()
     with pytest.raises(SourceNotFoundError, match="tonic cannot open DVSLip"):
         neurodata.prepare("tonic:DVSLip", T=4, source=tmp_path)
+
+
+def damage(store: Store) -> None:
+    """One byte of a chunk."""
+    assert isinstance(store.path, Path)
+    chunks = [path for path in store.path.rglob("c/*") if path.is_file() and "samples" not in path.parts]
+    largest = max(chunks, key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 3] ^= 1
+    largest.write_bytes(content)
+    assert verify(store.path, deep=True).problems
+
+
+def repaired(store: Store, source: Path) -> Repaired:
+    assert isinstance(store.path, Path)
+    return repair_store(store.path, SourceOfStore(source), make_executor=thread_pool)
+
+
+def test_a_store_of_a_class_of_tonic_is_repaired_from_its_files(n_mnist: Path) -> None:
+    store = neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist, layout="events")
+    damage(store)
+    assert len(repaired(store, n_mnist).replaced) == 1
+    assert verify(store.path, deep=True).problems == ()
+
+
+def test_stores_that_cannot_be_repaired_say_what_to_do(tmp_path: Path) -> None:
+    of_objects = neurodata.prepare(source(Recordings()), layout="events")
+    items = [(np.ones((2, 3), np.uint8), 0)]
+    imported = import_dataset(items, name="n-mnist", layout="sparse")  # as one that neurodata knows
+    for store, message in ((of_objects, "force=True"), (imported, "neurodata import")):
+        damage(store)
+        with pytest.raises(RecipeError, match=message):
+            repaired(store, tmp_path)
 
 
 def test_options_of_a_dataset_are_part_of_its_identity(n_mnist: Path) -> None:
