@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from neurodata.adapters._labels import class_index, names_of
 from neurodata.adapters._passing import CARD, EVENTS, FRAMES, TARGET, Passing
 from neurodata.adapters.tonic import to_events
 from neurodata.datasets import PARTITIONS, Scheme
-from neurodata.errors import FormatError, NeurodataError
+from neurodata.errors import FormatError, NeurodataError, SignalError
 from neurodata.pipeline import is_finished
 from neurodata.progress import Progress
 from neurodata.signals import EventArray, Sensor
@@ -122,9 +122,10 @@ class _Counting:
 
     def __init__(self) -> None:
         self.n_events = 0
+        self.notes: Counter[str] = Counter()
 
     def total(self) -> Counts:
-        return Counts(self.n_events, self.n_events)
+        return Counts(self.n_events, self.n_events, {}, self.notes)
 
     def encoded(
         self, head: StoreHead, rows: Sequence[SampleRow], samples: Iterator[Passing]
@@ -139,8 +140,9 @@ class _Counting:
             n_events, duration_us = sample.measured.get("n_events", 0), sample.measured.get("duration_us", 0)
             start_us = 0
             if isinstance(head.layout, EventsLayout):
-                signal = _events(sample, head.layout.sensor, row.key)
+                signal, findings = _events(sample, head.layout.sensor, row.key)
                 self.n_events += len(signal)
+                self.notes += Counter(findings)
                 n_events, duration_us, start_us = (
                     n_events or len(signal),
                     duration_us or signal.duration_us,
@@ -151,16 +153,20 @@ class _Counting:
             yield EncodedSample(row, signal, n_events, duration_us, start_us, targets)
 
 
-def _events(sample: Passing, sensor: Sensor, key: str) -> EventArray:
-    lengths = {len(sample.arrays[name]) for name in EVENTS}
-    if len(lengths) > 1:
-        raise FormatError(f"{key}: its columns t, x, y, p have the lengths {sorted(lengths)}; expected one")
-    columns = np.empty(lengths.pop(), [(name, sample.arrays[name].dtype) for name in EVENTS])
+def _events(sample: Passing, sensor: Sensor, key: str) -> tuple[EventArray, Mapping[str, int]]:
+    shapes = {sample.arrays[name].shape for name in EVENTS}
+    if len(shapes) > 1 or len(shape := shapes.pop()) != 1:
+        told = ", ".join(f"{name} {sample.arrays[name].shape}" for name in EVENTS)
+        raise FormatError(f"{key}: its columns have the shapes {told}; expected one axis, of one length")
+    columns = np.empty(shape, [(name, sample.arrays[name].dtype) for name in EVENTS])
     for name in EVENTS:
         columns[name] = sample.arrays[name]
-    signal = to_events(columns, sensor).signal
-    assert isinstance(signal, EventArray)
-    return signal
+    try:
+        reading = to_events(columns, sensor)
+    except (FormatError, SignalError) as error:
+        raise FormatError(f"{key}: {error}") from error
+    assert isinstance(reading.signal, EventArray)
+    return reading.signal, reading.findings
 
 
 def _native(array: NDArray[Any]) -> NDArray[Any]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neurodata.adapters._passing import (
     EVENTS,
     FRAMES,
+    MEASURED,
     TARGET,
     Outgoing,
     Passing,
@@ -125,7 +126,7 @@ def _class_folder(file: Path, top: Path) -> str | None:
 def _sample(file: Path, folder: str | None) -> Passing:
     found = read_npz(file)
     told: dict[str, Any] = {
-        name: found.pop(name).item() for name in ("key", "group", "n_events", "duration_us") if name in found
+        name: found.pop(name).item() for name in ("key", "group", *MEASURED) if name in found and found[name].size == 1
     }
     columns = {name: array for name, array in found.items() if name in EVENTS or name.startswith(TARGET)}
     if set(EVENTS) <= set(columns):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,10 +23,12 @@ from neurodata.store import EventsLayout
 CARD = "neurodata.json"
 # Columns of events; everything else is "frames" and "target.NAME".
 EVENTS = ("t", "x", "y", "p")
+EVENT_BYTES = 13
 FRAMES = "frames"
 TARGET = "target."
-# Samples that are fetched at a time from a store behind a URL.
+# Samples, and bytes, that are fetched at a time from a store behind a URL; a larger sample is fetched alone.
 FETCHED = 64
+FETCHED_BYTES = 1 << 27
 # Numbers of the sample table that go along.
 MEASURED = ("n_events", "duration_us")
 # What folders and files of others call the partitions.
@@ -148,12 +151,27 @@ def outgoing(split: Split) -> tuple[Outgoing, Callable[[], Iterator[Passing]]]:
         return Passing(row.key, row.target, row.group, arrays, dict(row.meta))
 
     def samples() -> Iterator[Passing]:
-        for first in range(0, len(split), FETCHED):
-            some = range(first, min(first + FETCHED, len(split)))
+        for some in _fetched_together(split):
             with store.fetch(split.indices[some.start : some.stop]).in_use():
                 yield from map(sample, some)
 
     return common, samples
+
+
+def _fetched_together(split: Split) -> Iterator[range]:
+    """Runs of samples, of a bounded size unpacked."""
+    table, array = split.store.table, split.store.array
+    if array is None:
+        n_bytes = table.n_events[split.indices] * EVENT_BYTES
+    else:
+        n_bytes = table.n_steps[split.indices] * (math.prod(array.shape[1:]) * array.dtype.itemsize)
+    first, total = 0, 0
+    for k, size in enumerate(n_bytes.tolist()):
+        if k > first and (total + size > FETCHED_BYTES or k - first == FETCHED):
+            yield range(first, k)
+            first, total = k, 0
+        total += size
+    yield range(first, len(split))
 
 
 def holds_events(split: Split) -> bool:

@@ -245,17 +245,27 @@ def to_events(events: Any, sensor: Sensor) -> Reading:
             "are taken by neurodata.adapters.torch.source: leave transforms out that make them"
         )
     y = events["y"] if "y" in names else np.zeros(len(events), np.uint16)
-    p = events["p"] > 0 if "p" in names and sensor.polarities == 2 else np.ones(len(events), np.bool_)
+    p = _is_on(events["p"]) if "p" in names and sensor.polarities == 2 else np.ones(len(events), np.bool_)
     for axis, column, size in (("x", events["x"], sensor.width), ("y", y, sensor.height)):
-        if column.dtype.kind not in "iub" or (len(column) and (int(column.min()) < 0 or int(column.max()) >= size)):
-            span = f" from {column.min()} to {column.max()}" if len(column) else ""
+        if (
+            column.dtype.kind not in "iub"
+            or column.ndim != 1
+            or (len(column) and (int(column.min()) < 0 or int(column.max()) >= size))
+        ):
+            span = f" from {column.min()} to {column.max()}" if column.size and column.dtype.kind in "iubf" else ""
             raise FormatError(f"{axis} is {column.dtype}{span}; expected whole numbers on the sensor {sensor}")
     t = events["t"]
-    if t.dtype.kind not in "iu":
+    if t.dtype.kind not in "iu" or t.ndim != 1:
         raise FormatError(f"t is {t.dtype}; expected whole microseconds: convert times to them with a transform")
     columns = (t.astype(np.int64), events["x"].astype(np.uint16), y.astype(np.uint16), p)
     ordered, n_late = EventArray.from_unsorted(*columns, sensor)
     return counted(ordered, late=n_late)
+
+
+def _is_on(p: NDArray[Any]) -> NDArray[np.bool_]:
+    if p.dtype.kind not in "biuf" or p.ndim != 1 or np.isnan(p).any():
+        raise FormatError(f"p is {p.dtype} {p[:3].tolist()}; expected a polarity for each event, ON above 0")
+    return p > 0
 
 
 def sensor_of(sensor_size: Any, name: str) -> Sensor:

@@ -247,6 +247,25 @@ def test_a_store_behind_a_url_is_exported_alike(store: Store, tmp_path: Path) ->
     assert_equal(store, import_samples(export_store(remote, "webdataset", tmp_path / "out")))
 
 
+@pytest.mark.parametrize("layout", ["dense", "sparse", "events"])
+def test_samples_are_fetched_in_runs_of_a_bounded_size(
+    folder: Path, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurodata.adapters import _passing
+
+    split = neurodata.prepare(f"folder:{folder}", T=4, layout=layout)["train"]
+    monkeypatch.setattr(_passing, "FETCHED", 3)
+    assert [*map(len, _passing._fetched_together(split))] == [3, 3, 1]
+    assert split.store.array is None or split.store.array.shape == (4, 2, 5, 6)
+    sizes = split.store.table.n_events[split.indices] * 13 if layout == "events" else np.full(7, 4 * 2 * 5 * 6 * 2)
+    monkeypatch.setattr(_passing, "FETCHED_BYTES", int(sizes[:2].sum()))
+    runs = list(_passing._fetched_together(split))
+    assert [k for run in runs for k in run] == list(range(7))
+    assert runs[0] == range(2)
+    monkeypatch.setattr(_passing, "FETCHED_BYTES", 1)
+    assert [*map(len, _passing._fetched_together(split))] == [1] * 7
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_full_disk_is_an_error_that_says_so(store: Store, tmp_path: Path, kind: str, largest_file: Any) -> None:
     largest_file(100)
@@ -367,6 +386,51 @@ def test_shards_that_hold_no_samples_are_refused(tmp_path: Path, members: dict[s
     write_tar(tmp_path / "a.tar", members)
     with pytest.raises(FormatError, match=message):
         import_samples(tmp_path / "a.tar")
+
+
+def columns(**other: NDArray[Any]) -> dict[str, bytes]:
+    """Members of a .tar: a sample of three events."""
+    told = {name: np.array([0, 1, 2]) for name in "txyp"} | other
+    return {f"a.{name}.npy": npy(column) for name, column in told.items()} | {"a.cls": b"0"}
+
+
+def test_late_events_are_put_in_order_and_counted(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", columns(t=np.array([7, 3, 9]), p=np.array([-1, 1, 0.5])))
+    found = import_samples(tmp_path / "a.tar")
+    events = found.read_events(0)
+    assert (events.t.tolist(), events.x.tolist(), events.p.tolist()) == ([3, 7, 9], [1, 0, 2], [True, False, True])
+    assert (found.counts.read, dict(found.counts.notes)) == (3, {"late": 1})
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"t": np.array([0.5, 1, 2])}, "train/0: t is float64"),
+        ({"x": np.array([0, -1, 2])}, "train/0: x is int64 from -1 to 2"),
+        ({"y": np.array([0, 1])}, r"train/0: its columns have the shapes .* y \(2,\)"),
+        ({name: np.zeros((3, 2), int) for name in "txyp"}, "expected one axis"),
+        ({"p": np.array(["a", "b", "c"])}, "train/0: p is <U1"),
+        ({"p": np.array([0, 1, np.nan])}, "train/0: p is float64"),
+        ({"t": np.array([0, 1, 1 << 63], np.uint64)}, "train/0: times reach from"),
+    ],
+)
+def test_columns_that_are_no_events_are_refused(tmp_path: Path, other: dict[str, Any], message: str) -> None:
+    write_tar(tmp_path / "a.tar", columns(**other))
+    with pytest.raises(FormatError, match=message):
+        import_samples(tmp_path / "a.tar")
+
+
+def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    for _ in range(2):
+        with tarfile.open(tmp_path / "a.tar", "a") as tar:
+            tar.addfile(tarfile.TarInfo("a.cls"), io.BytesIO())
+    with pytest.raises(FormatError, match=r"two members are called a\.cls"):
+        import_samples(tmp_path / "a.tar")
+
+
+def test_names_of_several_samples_in_one_file_are_no_key(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", frames=np.zeros((2, 3), np.uint8), label=0, key=np.array(["a", "b"]))
+    assert list(import_samples(tmp_path / "a.npz")["train"].keys) == ["train/0"]
 
 
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
