@@ -81,7 +81,10 @@ class GivenDataset(MapDataset):
         self._told = {part: tuple(map(plain, of)) for part, of in (targets or {}).items()}
         # Items are numbered in the order of their keys: that in which files are listed differs between machines.
         self._order = {part: sorted(range(len(of)), key=of.__getitem__) for part, of in (keys or {}).items()}
-        found = {part: self._labels(part, (targets or {}).get(part)) for part in self.parts}
+        if files or targets:
+            found = {part: self._labels(part, (targets or {}).get(part)) for part in self.parts}
+        else:
+            found = self._look_at_all()
         if classes is None:
             self.classes = classes_of(found.values(), name)
             found = {part: names_of(labels) for part, labels in found.items()}
@@ -150,16 +153,24 @@ class GivenDataset(MapDataset):
     def content_sha256(self) -> str:
         """Hash over the signals of all items; reads each of them, once."""
         if not self._digest:
-            digest = hashlib.sha256()
-            for part, data in self.parts.items():
-                marks = np.empty(len(data), np.uint64)
-                for k in range(len(data)):
-                    content = signal_bytes(self._signal(part, k, self._item(part, k)[0]).signal)
-                    digest.update(content)
-                    marks[k] = _mark(content)
-                self._marks[part] = marks
-            self._digest = digest.hexdigest()
+            self._look_at_all()
         return self._digest
+
+    def _look_at_all(self) -> dict[Partition, tuple[Any, ...]]:
+        """Read and hash every item; the labels."""
+        digest = hashlib.sha256()
+        labels: dict[Partition, tuple[Any, ...]] = {}
+        for part, data in self.parts.items():
+            marks, own = np.empty(len(data), np.uint64), []
+            for k in range(len(data)):
+                item, label = self._item(part, k)
+                content = signal_bytes(self._signal(part, k, item).signal)
+                digest.update(content)
+                marks[k] = _mark(content)
+                own.append(plain(label))
+            self._marks[part], labels[part] = marks, tuple(own)
+        self._digest = digest.hexdigest()
+        return labels
 
     def _labels(self, part: Partition, told: Sequence[Any] | None) -> tuple[Any, ...]:
         data = self.parts[part]

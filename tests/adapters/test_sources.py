@@ -557,3 +557,9 @@ def test_real_n_mnist_is_the_same_through_tonic(
 def test_a_series_is_no_source() -> None:
     with pytest.raises(RecipeError, match="what steps make"):
         of_torch.source(Pictures(), SeriesForm(3, 100.0), to_image)
+
+
+def test_items_that_nothing_tells_of_are_read_once_before_they_are_prepared() -> None:
+    made = Unsteady()
+    source(made).content_sha256()
+    assert made.n_read == 9
