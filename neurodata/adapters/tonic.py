@@ -193,10 +193,11 @@ class TonicDataset(MapDataset):
             When neither holds a folder of the class's name.
         """
         _constructed.cache_clear()  # files may have come or gone since they were listed
-        if (folder / self.class_name).is_dir():
-            return folder
-        if folder.absolute().name == self.class_name:
-            return folder.absolute().parent
+        home = folder.absolute()  # also where a process of another working folder reads
+        if (home / self.class_name).is_dir():
+            return home
+        if home.name == self.class_name:
+            return home.parent
         raise SourceNotFoundError(
             f"{folder}: no folder {self.class_name} there; --source takes the folder that tonic calls save_to: "
             f"tonic.datasets.{self.class_name}({str(folder)!r}) downloads into it"

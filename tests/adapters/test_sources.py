@@ -341,6 +341,14 @@ def test_a_class_of_tonic_by_its_name(n_mnist: Path, folder: str) -> None:
     assert neurodata.load("tonic:nmnist", T=4, source=n_mnist).store.path == store.path
 
 
+def test_a_folder_is_found_from_any_working_folder(n_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from neurodata.adapters.tonic import by_name
+
+    monkeypatch.chdir(n_mnist.parent)
+    for folder in ("data", "data/NMNIST"):
+        assert by_name("NMNIST").find_root(Path(folder)) == n_mnist
+
+
 def test_another_byte_in_a_file_of_tonics_is_another_source(n_mnist: Path) -> None:
     first = neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist)
     changed = next((n_mnist / "NMNIST" / "Train").rglob("*.bin"))
