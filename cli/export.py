@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +25,7 @@ def export(
     store: Annotated[str, typer.Argument(help="A store's folder or URL, as `neurodata prepare` prints it.")],
     to: Annotated[Kind, typer.Option("--to", help="The layout to write.")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="The folder to make; needed without --dry-run.")
+        str | None, typer.Option("--out", metavar="DIR", help="The folder to make; needed without --dry-run.")
     ] = None,
     split: Annotated[
         str | None, typer.Option("--split", help="train, validation or test; all of the scheme if not given.")

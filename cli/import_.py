@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from .options import CacheOption, JsonOption, Layout
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(help="A folder or file: of `neurodata export`, or made elsewhere.")],
+    path: Annotated[str, typer.Argument(help="A folder or file: of `neurodata export`, or made elsewhere.")],
     name: Annotated[str | None, typer.Option("--name", help="Of the dataset; the export's or the folder's.")] = None,
     kind: Annotated[Kind | None, typer.Option("--from", help="The layout; found out if not given.")] = None,
     classes: Annotated[

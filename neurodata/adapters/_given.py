@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurodata.adapters._labels import classes_of, names_of, plain
-from neurodata.adapters._map import Listed, MapDataset, MapStyle
+from neurodata.adapters._map import Listed, MapDataset, MapStyle, item_of, length_of
 from neurodata.datasets import PARTITIONS, Partition, SampleRef
 from neurodata.errors import FormatError, NeurodataError, RecipeError
 from neurodata.formats import Reading
@@ -66,15 +67,24 @@ class GivenDataset(MapDataset):
     ) -> None:  # fmt: skip
         super().__init__(name, title, form)
         self.parts = {name: parts[name] for name in PARTITIONS if name in parts}
-        if not any(len(part) for part in self.parts.values()):
+        if not any(length_of(data, f"{name}: {part}") for part, data in self.parts.items()):
             raise RecipeError(f"{name}: no samples; give a dataset that has some")
         self.to_signal = to_signal
         self.own_folder = (folder or Path()).absolute()
         self._reader = dict(reader or {"name": "map", "version": 1})
         self._files = files
         self._packed: bytes | None = None
-        self._digest = "" if files else None
-        found = {part: self._labels(part, (targets or {}).get(part)) for part in self.parts}
+        self._digest = ""
+        # What each item was when it was hashed, and the label that it was listed with; nothing where files tell, or
+        # the items themselves.
+        self._marks: dict[Partition, NDArray[np.uint64]] = {}
+        self._told = {part: tuple(map(plain, of)) for part, of in (targets or {}).items()}
+        # Items are numbered in the order of their keys: that in which files are listed differs between machines.
+        self._order = {part: sorted(range(len(of)), key=of.__getitem__) for part, of in (keys or {}).items()}
+        if files or targets:
+            found = {part: self._labels(part, (targets or {}).get(part)) for part in self.parts}
+        else:
+            found = self._look_at_all()
         if classes is None:
             self.classes = classes_of(found.values(), name)
             found = {part: names_of(labels) for part, labels in found.items()}
@@ -111,8 +121,25 @@ class GivenDataset(MapDataset):
         return self._listed
 
     def read(self, root: Path, partition: Partition, index: int) -> Reading:
-        """The signal of one item."""
-        return self._signal(partition, index, self._item(partition, index)[0])
+        """The signal of one item.
+
+        Raises
+        ------
+        FormatError
+            Also when it is another than when it was hashed, or has another label than the dataset told.
+        """
+        index = self._order[partition][index] if partition in self._order else index
+        data, label = self._item(partition, index)
+        reading = self._signal(partition, index, data)
+        where = f"{self.name}: item {index} of {partition}"
+        if partition in self._told and plain(label) != self._told[partition][index]:
+            raise FormatError(f"{where} has the label {label!r}; `targets` says {self._told[partition][index]!r}")
+        if partition in self._marks and _mark(signal_bytes(reading.signal)) != self._marks[partition][index]:
+            raise FormatError(
+                f"{where} is another than when it was hashed: items have to be the same each time they are read; leave "
+                "random transforms to the loader, and make a new source of data that changed"
+            )
+        return reading
 
     def source_files(self, root: Path, samples: Sequence[SampleRef]) -> Sequence[Path]:
         """Those that were told."""
@@ -126,12 +153,24 @@ class GivenDataset(MapDataset):
     def content_sha256(self) -> str:
         """Hash over the signals of all items; reads each of them, once."""
         if not self._digest:
-            digest = hashlib.sha256()
-            for part, data in self.parts.items():
-                for k in range(len(data)):
-                    digest.update(signal_bytes(self._signal(part, k, self._item(part, k)[0]).signal))
-            self._digest = digest.hexdigest()
+            self._look_at_all()
         return self._digest
+
+    def _look_at_all(self) -> dict[Partition, tuple[Any, ...]]:
+        """Read and hash every item; the labels."""
+        digest = hashlib.sha256()
+        labels: dict[Partition, tuple[Any, ...]] = {}
+        for part, data in self.parts.items():
+            marks, own = np.empty(len(data), np.uint64), []
+            for k in range(len(data)):
+                item, label = self._item(part, k)
+                content = signal_bytes(self._signal(part, k, item).signal)
+                digest.update(content)
+                marks[k] = _mark(content)
+                own.append(plain(label))
+            self._marks[part], labels[part] = marks, tuple(own)
+        self._digest = digest.hexdigest()
+        return labels
 
     def _labels(self, part: Partition, told: Sequence[Any] | None) -> tuple[Any, ...]:
         data = self.parts[part]
@@ -139,34 +178,20 @@ class GivenDataset(MapDataset):
             return tuple(plain(self._item(part, k)[1]) for k in range(len(data)))
         if len(told) != len(data):
             raise RecipeError(f"{self.name}: {len(told)} labels for {len(data)} samples of {part}")
-        return tuple(map(plain, told))
+        return self._told[part]
 
     def _list(
         self, part: Partition, keys: Sequence[str] | None, labels: Sequence[Any], groups: Sequence[Any] | None
     ) -> Listed:
         n = len(labels)
-        order = range(n) if keys is None else sorted(range(n), key=keys.__getitem__)
         named = _column(f"{self.name}: keys of {part}", keys, [f"{part}/{k}" for k in range(n)])
         grouped = _column(f"{self.name}: groups of {part}", groups, [""] * n)
-        sorted_named, sorted_labels, sorted_groups = (
-            tuple(column[k] for k in order) for column in (named, labels, grouped)
-        )
-        return Listed(sorted_named, sorted_labels, sorted_groups, tuple(order))
+        order = self._order.get(part, range(n))
+        named, labels, grouped = (tuple(column[k] for k in order) for column in (named, labels, grouped))
+        return Listed(named, labels, grouped, tuple(range(n)))
 
     def _item(self, part: Partition, index: int) -> tuple[Any, Any]:
-        try:
-            item = self.parts[part][index]
-        except NeurodataError:
-            raise
-        except Exception as error:
-            raise FormatError(
-                f"{self.name}: item {index} of {part} cannot be read: {type(error).__name__}: {error}"
-            ) from error
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise FormatError(
-                f"{self.name}: item {index} of {part} is a {type(item).__name__}; expected a pair (data, label)"
-            )
-        return item[0], item[1]
+        return item_of(self.parts[part], index, f"{self.name}: item {index} of {part}")
 
     def _signal(self, part: Partition, index: int, data: Any) -> Reading:
         try:
@@ -191,6 +216,10 @@ def signal_bytes(signal: Signal) -> bytes:
         else:
             parts.append(f"{field.name} {value!r}".encode())
     return b"\0".join(parts)
+
+
+def _mark(content: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
 def counted(signal: Signal, **findings: int) -> Reading:

@@ -32,8 +32,9 @@ from neurodata.formats._hdf5 import created, damage_named, library, opened, requ
 OFFSETS = "_offsets"
 FRAMES_NAMES = (FRAMES, "data", "x", "X", "images", "spikes")
 LABEL_NAMES = ("labels", "label", "targets", "target", "y", "Y")
-# Rows of what has no length of its own in a chunk: about so many bytes.
+# A chunk holds rows of about so many bytes, or one row; and of a large one no more than h5py keeps unpacked.
 CHUNK_BYTES = 1 << 18
+LARGEST_CHUNK_BYTES = 1 << 24
 
 
 class Hdf5File:
@@ -88,14 +89,12 @@ class _Column:
     def __init__(self, file: Any, name: str, first: NDArray[Any], is_stacked: bool) -> None:
         self.file, self.name, self.is_stacked = file, name, is_stacked
         self.item = first.shape if is_stacked else first.shape[1:]
-        row_bytes = max(1, math.prod(self.item) * first.dtype.itemsize)
-        rows = 1 if is_stacked else max(1, CHUNK_BYTES // row_bytes)
         self.dataset = file.create_dataset(
             name,
             (0, *self.item),
             first.dtype,
             maxshape=(None, *self.item),
-            chunks=(rows, *self.item),
+            chunks=_chunk(self.item, first.dtype.itemsize),
             compression="lzf",
         )
         self.offsets = [0]
@@ -112,6 +111,14 @@ class _Column:
         """Write where samples begin, if that is not plain."""
         if not self.is_stacked:
             self.file.create_dataset(self.name + OFFSETS, data=np.array(self.offsets, np.int64))
+
+
+def _chunk(item: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Shape of a chunk of rows of this shape."""
+    chunk = [max(1, CHUNK_BYTES // (math.prod(item) * itemsize)), *item]
+    for axis in range(len(chunk)):
+        chunk[axis] = min(chunk[axis], max(1, chunk[axis] * LARGEST_CHUNK_BYTES // (math.prod(chunk) * itemsize)))
+    return tuple(chunk)
 
 
 def _samples(path: Path) -> Iterator[tuple[Partition | None, Passing]]:

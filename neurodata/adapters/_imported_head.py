@@ -11,8 +11,8 @@ import numpy as np
 
 from neurodata.adapters._incoming import Incoming, Seen, told_classes
 from neurodata.adapters._labels import classes_of
-from neurodata.adapters._passing import FRAMES, TARGET, is_events
-from neurodata.datasets import PARTITIONS, Scheme
+from neurodata.adapters._passing import CARD, FRAMES, TARGET, is_events
+from neurodata.datasets import PARTITIONS, Partition, Scheme
 from neurodata.errors import FormatError
 from neurodata.forms import ClipForm, Form, ImageForm, Sensor, form_from_json
 from neurodata.recipe import SPARSE_DTYPES, STORE_VERSION
@@ -30,6 +30,8 @@ def imported_head(
     card = incoming.card or {}
     told = told_classes(incoming)
     classes = tuple(map(str, told)) if told is not None else classes_of([seen.labels], incoming.where)
+    if len(set(classes)) < len(classes):
+        raise FormatError(f"{incoming.where}: two classes have one name, in {', '.join(classes[:20])}")
     stored = _layout(incoming, seen, layout, samples_per_shard)
     scheme_told = card.get("scheme") or {}
     scheme = Scheme(
@@ -38,6 +40,8 @@ def imported_head(
         *(tuple(seen.keys[part]) for part in PARTITIONS),
     )
     dataset = re.sub(r"[^\w-]", "-", incoming.name)
+    if not dataset:
+        raise FormatError(f"{incoming.where}: gives the dataset no name: state one (name=, --name)")
     recipe = {
         "store_version": STORE_VERSION,
         "dataset": {"name": dataset, "version": 1},
@@ -58,13 +62,31 @@ def imported_head(
         source_id=seen.content.hexdigest(),
         # A look-alike stays one, whatever way it goes.
         source_kind="twin" if kind == "twin" else "folder",
-        partial=bool(card.get("partial", False)),
+        partial=bool(card.get("partial", False)) or _lacks(incoming, seen),
         default_scheme=scheme.name,
         classes=classes,
         form=_form(card, seen, stored),
         layout=stored,
     )
     return head, classes, scheme
+
+
+def _lacks(incoming: Incoming, seen: Seen) -> bool:
+    """Whether there are fewer samples than the export wrote, which one file of several may have."""
+    told = (incoming.card or {}).get("counts")
+    found = {part: len(keys) for part, keys in seen.keys.items()}
+    if told is None or (written := {part: told.get(part, 0) for part in found}) == found:
+        return False
+    if not incoming.is_part:
+        raise FormatError(
+            f"{incoming.where}: holds {_numbers(found)}; {CARD} says {_numbers(written)}: copy the export again (or "
+            f"move {CARD} away to import what there is)"
+        )
+    return True
+
+
+def _numbers(counts: Mapping[Partition, Any]) -> str:
+    return ", ".join(f"{part} {n}" for part, n in counts.items())
 
 
 def _layout(incoming: Incoming, seen: Seen, wanted: str | None, samples_per_shard: int) -> Layout:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodata.adapters._imported_head import imported_head
-from neurodata.adapters._incoming import Incoming, Seen, look_through, told_classes
+from neurodata.adapters._incoming import Incoming, Seen, as_seen, look_through, told_classes
 from neurodata.adapters._labels import class_index, names_of
 from neurodata.adapters._passing import CARD, EVENTS, FRAMES, TARGET, Passing
 from neurodata.adapters.tonic import to_events
 from neurodata.datasets import PARTITIONS, Scheme
-from neurodata.errors import FormatError, NeurodataError, StorageError, StoreError
+from neurodata.errors import FormatError, NeurodataError, SignalError
+from neurodata.pipeline import is_finished
 from neurodata.progress import Progress
 from neurodata.signals import EventArray, Sensor
-from neurodata.storage import cache_root, exclusive
+from neurodata.storage import Lease, Location, cache_root, exclusive
 from neurodata.store import (
     Counts,
     EncodedSample,
@@ -28,7 +29,6 @@ from neurodata.store import (
     SampleRow,
     SchemeIndex,
     StoreHead,
-    StoreReader,
     committed,
     finalise,
     write_shard,
@@ -42,8 +42,8 @@ def write_store(
     cache: str | Path | None,
     progress: Progress,
     on_wait: Callable[[str], None] | None,
-) -> Path:
-    """The folder of a finished store of these samples: the one that is there, or a new one.
+) -> Location:
+    """The place of a finished store of these samples: the one that is there, or a new one.
 
     Raises
     ------
@@ -62,15 +62,10 @@ def write_store(
             f"{incoming.where}: its {CARD} is damaged ({error}); move it away to import the files without it"
         ) from error
     name = f"{head.recipe_name}-{head.recipe_id[:12]}{'-twin' * (head.source_kind == 'twin')}-{head.source_id[:8]}"
-    root = cache_root(cache)
-    if not isinstance(root, Path):
-        raise StorageError(
-            f"{root}: samples are imported to a disk: give a folder as the cache, and copy the store there"
-        )
-    folder = root / "stores" / head.dataset / name
-    with exclusive(folder.with_name(f".{name}.lock"), f"importing {name}", on_wait):
-        if not _is_finished(folder):
-            _write(incoming, seen, head, classes, scheme, folder, progress)
+    folder = cache_root(cache) / "stores" / head.dataset / name
+    with exclusive(folder.parent / f".{name}.lock", f"importing {name}", on_wait) as lease:
+        if not is_finished(folder):
+            _write(incoming, seen, head, classes, scheme, folder, progress, lease)
     return folder
 
 
@@ -80,14 +75,14 @@ def _write(
     head: StoreHead,
     classes: tuple[str, ...],
     scheme: Scheme,
-    folder: Path,
+    folder: Location,
     progress: Progress,
+    lease: Lease,
 ) -> None:
     rows = _rows(seen, classes, told_classes(incoming) is None)
     size = head.layout.samples_per_shard
     n_shards = -(-len(rows) // size)
-    again = Seen(incoming.where)
-    samples = _looked_at(incoming, again)
+    samples = as_seen(incoming, seen)
     for shard in range(n_shards):
         of_shard = rows[shard * size : (shard + 1) * size]
         progress("import", shard * size, len(rows), "samples")
@@ -95,23 +90,16 @@ def _write(
         if committed(folder, shard, head.layout, of_shard):
             deque(found, maxlen=0)  # passed by: an earlier run stored them
         else:
+            lease.check()
             counts = _Counting()
             write_shard(folder, shard, head.layout, counts.encoded(head, of_shard, found), counts.total)
-    if next(samples, None) is not None or again.content.digest() != seen.content.digest():
-        raise FormatError(
-            f"{incoming.where}: samples are others than a moment ago: leave them alone while they are read"
-        )
+    deque(samples, maxlen=0)  # there must be no more of them
     progress("import", len(rows), len(rows), "samples")
     place = {row.key: k for k, row in enumerate(rows)}
     parts = (np.array([place[key] for key in getattr(scheme, part)], np.int64) for part in PARTITIONS)
     index = SchemeIndex(scheme.description, scheme.sha256, *parts)
+    lease.check()
     finalise(folder, head, n_shards, {scheme.name: index})
-
-
-def _looked_at(incoming: Incoming, seen: Seen) -> Iterator[Passing]:
-    for partition, sample in incoming.samples():
-        seen.add(partition, sample)
-        yield sample
 
 
 def _rows(seen: Seen, classes: tuple[str, ...], by_name: bool) -> list[SampleRow]:
@@ -134,9 +122,10 @@ class _Counting:
 
     def __init__(self) -> None:
         self.n_events = 0
+        self.notes: Counter[str] = Counter()
 
     def total(self) -> Counts:
-        return Counts(self.n_events, self.n_events)
+        return Counts(self.n_events, self.n_events, {}, self.notes)
 
     def encoded(
         self, head: StoreHead, rows: Sequence[SampleRow], samples: Iterator[Passing]
@@ -151,8 +140,9 @@ class _Counting:
             n_events, duration_us = sample.measured.get("n_events", 0), sample.measured.get("duration_us", 0)
             start_us = 0
             if isinstance(head.layout, EventsLayout):
-                signal = _events(sample, head.layout.sensor, row.key)
+                signal, findings = _events(sample, head.layout.sensor, row.key)
                 self.n_events += len(signal)
+                self.notes += Counter(findings)
                 n_events, duration_us, start_us = (
                     n_events or len(signal),
                     duration_us or signal.duration_us,
@@ -163,25 +153,21 @@ class _Counting:
             yield EncodedSample(row, signal, n_events, duration_us, start_us, targets)
 
 
-def _events(sample: Passing, sensor: Sensor, key: str) -> EventArray:
-    lengths = {len(sample.arrays[name]) for name in EVENTS}
-    if len(lengths) > 1:
-        raise FormatError(f"{key}: its columns t, x, y, p have the lengths {sorted(lengths)}; expected one")
-    columns = np.empty(lengths.pop(), [(name, sample.arrays[name].dtype) for name in EVENTS])
+def _events(sample: Passing, sensor: Sensor, key: str) -> tuple[EventArray, Mapping[str, int]]:
+    shapes = {sample.arrays[name].shape for name in EVENTS}
+    if len(shapes) > 1 or len(shape := shapes.pop()) != 1:
+        told = ", ".join(f"{name} {sample.arrays[name].shape}" for name in EVENTS)
+        raise FormatError(f"{key}: its columns have the shapes {told}; expected one axis, of one length")
+    columns = np.empty(shape, [(name, sample.arrays[name].dtype) for name in EVENTS])
     for name in EVENTS:
         columns[name] = sample.arrays[name]
-    signal = to_events(columns, sensor).signal
-    assert isinstance(signal, EventArray)
-    return signal
+    try:
+        reading = to_events(columns, sensor)
+    except (FormatError, SignalError) as error:
+        raise FormatError(f"{key}: {error}") from error
+    assert isinstance(reading.signal, EventArray)
+    return reading.signal, reading.findings
 
 
 def _native(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
-
-
-def _is_finished(folder: Path) -> bool:
-    try:
-        StoreReader(folder)
-    except (StoreError, OSError):
-        return False
-    return True

@@ -37,6 +37,8 @@ class Incoming:
         What the export says of itself.
     classes, axes
         As the caller states them.
+    is_part
+        Whether these may be fewer samples than the export says it has: one file of several was named.
     """
 
     where: str
@@ -46,6 +48,7 @@ class Incoming:
     card: Mapping[str, Any] | None
     classes: Sequence[str] | None
     axes: Sequence[str] | None
+    is_part: bool = False
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Seen:
     dtypes: dict[str, set[str]] = field(default_factory=dict)
     largest: tuple[int, int] = (0, 0)  # x, y of events
     content: Any = field(default_factory=hashlib.sha256)
+    digests: list[bytes] = field(default_factory=list)  # of the content up to each sample
 
     def add(self, partition: Partition, sample: Passing) -> None:
         """Look at one."""
@@ -77,6 +81,7 @@ class Seen:
             self.dtypes.setdefault(name, set()).add(array.dtype.newbyteorder("=").str)
             self.content.update(canonical_json([name, array.dtype.name, list(array.shape)]))
             self.content.update(np.ascontiguousarray(array).data if array.size else b"")
+        self.digests.append(self.content.digest())
         if is_events(sample.arrays) and len(sample.arrays["x"]):
             x, y = (int(sample.arrays[name].max()) for name in ("x", "y"))
             self.largest = max(self.largest[0], x), max(self.largest[1], y)
@@ -111,6 +116,28 @@ def look_through(incoming: Incoming, progress: Progress) -> Seen:
         twice = Counter(seen.order).most_common(1)[0][0]
         raise FormatError(f"{incoming.where}: two samples have the key {twice!r}; take one out")
     return seen
+
+
+def as_seen(incoming: Incoming, seen: Seen) -> Iterator[Passing]:
+    """The samples once more; each is compared with what it was before anybody gets it.
+
+    Raises
+    ------
+    FormatError
+        When one is another, or there are more or fewer of them: nothing of it may be stored.
+    """
+    again = Seen(incoming.where)
+    for k, (partition, sample) in enumerate(incoming.samples()):
+        again.add(partition, sample)
+        if again.digests[k:] != seen.digests[k : k + 1]:
+            raise FormatError(_changed(incoming, f"the first is {again.order[k]}"))
+        yield sample
+    if again.n < seen.n:
+        raise FormatError(_changed(incoming, f"there were {seen.n}, and are {again.n}"))
+
+
+def _changed(incoming: Incoming, what: str) -> str:
+    return f"{incoming.where}: samples are others than a moment ago ({what}): leave them alone while they are read"
 
 
 def told_classes(incoming: Incoming) -> Sequence[Any] | None:

@@ -43,12 +43,13 @@ def classes_of(labels: Iterable[Iterable[Any]], name: str) -> tuple[str, ...]:
     FormatError
         When labels are neither names nor whole numbers, or both.
     """
-    found = {label for part in labels for label in part}
-    if all(isinstance(label, str) for label in found):
-        return tuple(sorted(found))
-    if not all(isinstance(label, int) for label in found):
-        odd = next(label for label in found if not isinstance(label, int))
-        raise FormatError(f"{name}: a label is {odd!r} among {len(found)}: expected whole numbers, or names, not both")
+    every = [label for part in labels for label in part]
+    if all(isinstance(label, str) for label in every):
+        return tuple(sorted(set(every)))
+    if not all(isinstance(label, int) for label in every):
+        odd = next(label for label in every if not isinstance(label, int))
+        raise FormatError(f"{name}: a label is {odd!r} among {len(every)}: expected whole numbers, or names, not both")
+    found = set(every)
     if min(found) < 0 or max(found) >= MOST_CLASSES:
         return names_of(sorted(found))
     return tuple(map(str, range(max(found) + 1)))
@@ -63,8 +64,4 @@ def plain(label: Any) -> Any:
     try:
         return operator.index(label.item() if hasattr(label, "item") else label)
     except (TypeError, ValueError, RuntimeError):
-        try:
-            hash(label)
-        except TypeError:
-            return repr(label)
         return label

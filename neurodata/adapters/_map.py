@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurodata.adapters._labels import class_index
 from neurodata.datasets import PARTITIONS, RECIPES, Dataset, Partition, SampleRef, Scheme
-from neurodata.errors import RecipeError
+from neurodata.errors import FormatError, NeurodataError, RecipeError
 from neurodata.formats import CollectionFormat, Reading
 from neurodata.forms import Form, Sensor, form_to_json
 
@@ -28,6 +28,42 @@ class MapStyle(Protocol):
     def __getitem__(self, index: int) -> Any:
         """Sample `index`, from 0 on."""
         ...
+
+
+def length_of(data: MapStyle, where: str) -> int:
+    """Number of samples.
+
+    Raises
+    ------
+    FormatError
+        When the dataset does not tell it.
+    """
+    try:
+        return len(data)
+    except Exception as error:
+        raise FormatError(
+            f"{where}: {type(data).__name__} tells no length ({error}); expected a map-style dataset, with __len__ and "
+            "__getitem__"
+        ) from error
+
+
+def item_of(data: MapStyle, index: int, where: str) -> tuple[Any, Any]:
+    """Data and label of one item.
+
+    Raises
+    ------
+    FormatError
+        When it cannot be read, or is no pair.
+    """
+    try:
+        item = data[index]
+    except NeurodataError:
+        raise
+    except Exception as error:
+        raise FormatError(f"{where} cannot be read: {type(error).__name__}: {error}") from error
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise FormatError(f"{where} is a {type(item).__name__}; expected a pair (data, label)")
+    return item[0], item[1]
 
 
 class Listed(NamedTuple):

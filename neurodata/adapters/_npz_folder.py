@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neurodata.adapters._passing import (
     EVENTS,
     FRAMES,
+    MEASURED,
     TARGET,
     Outgoing,
     Passing,
@@ -24,6 +25,7 @@ from neurodata.adapters._passing import (
     described,
     files_in,
     measured,
+    split_of,
 )
 from neurodata.datasets import Partition
 from neurodata.errors import FormatError
@@ -111,18 +113,25 @@ def _read(path: Path) -> Iterator[tuple[Partition, Passing]]:
     for partition, files in by_split(files_in(path, (".npz",)), top).items():
         # By name first: that is the order of samples, which folders of classes part.
         for file in sorted(files, key=lambda file: (file.name, file.as_posix())):
-            yield partition, _sample(file)
+            yield partition, _sample(file, _class_folder(file, top))
 
 
-def _sample(file: Path) -> Passing:
+def _class_folder(file: Path, top: Path) -> str | None:
+    """The folder that a file lies in, if that is one of a class: below the one that is imported, and of no split."""
+    folders = file.relative_to(top).parts[:-1]
+    of_split = next((k for k, name in enumerate(folders) if split_of([name])), None)
+    return folders[-1] if folders and of_split != len(folders) - 1 else None
+
+
+def _sample(file: Path, folder: str | None) -> Passing:
     found = read_npz(file)
     told: dict[str, Any] = {
-        name: found.pop(name).item() for name in ("key", "group", "n_events", "duration_us") if name in found
+        name: found.pop(name).item() for name in ("key", "group", *MEASURED) if name in found and found[name].size == 1
     }
     columns = {name: array for name, array in found.items() if name in EVENTS or name.startswith(TARGET)}
     if set(EVENTS) <= set(columns):
         label = found.get("label")
-        return Passing(_text(told, "key"), _label(label, file), _text(told, "group"), columns, measured(told))
+        return Passing(_text(told, "key"), _label(label, folder, file), _text(told, "group"), columns, measured(told))
     label = next((found.pop(name) for name in LABEL_NAMES if name in found and found[name].size == 1), None)
     targets = {name: array for name, array in found.items() if name.startswith(TARGET)}
     rest = {name: array for name, array in found.items() if name not in targets}
@@ -132,13 +141,20 @@ def _sample(file: Path) -> Passing:
             f"{file}: holds the arrays {', '.join(sorted(rest)) or 'none'}; expected one of {', '.join(FRAMES_NAMES)}"
         )
     arrays = {FRAMES: rest[name], **targets}
-    return Passing(_text(told, "key"), _label(label, file), _text(told, "group"), arrays, measured(told))
+    return Passing(_text(told, "key"), _label(label, folder, file), _text(told, "group"), arrays, measured(told))
 
 
-def _label(label: NDArray[Any] | None, file: Path) -> int | str:
-    """The label of a file; else its folder's name, which may be a number."""
+def _label(label: NDArray[Any] | None, folder: str | None, file: Path) -> int | str:
+    """The label of a file; else its class's folder, which may be a number."""
     if label is None:
-        return int(file.parent.name) if file.parent.name.isdecimal() else file.parent.name
+        if folder is None:
+            raise FormatError(
+                f"{file}: tells no label: expected an array of one number, named {', '.join(LABEL_NAMES)}, or the file "
+                "in a folder for its class, below the one that is imported and that of its split"
+            )
+        return int(folder) if folder.isdecimal() else folder
+    if label.size != 1:
+        raise FormatError(f"{file}: its label has the shape {label.shape}; expected one number, or a name")
     value = label.reshape(-1)[0].item()
     return value if isinstance(value, int | str) else _whole(value, file)
 

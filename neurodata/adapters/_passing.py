@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +23,12 @@ from neurodata.store import EventsLayout
 CARD = "neurodata.json"
 # Columns of events; everything else is "frames" and "target.NAME".
 EVENTS = ("t", "x", "y", "p")
+EVENT_BYTES = 13
 FRAMES = "frames"
 TARGET = "target."
-# Samples that are fetched at a time from a store behind a URL.
+# Samples, and bytes, that are fetched at a time from a store behind a URL; a larger sample is fetched alone.
 FETCHED = 64
+FETCHED_BYTES = 1 << 27
 # Numbers of the sample table that go along.
 MEASURED = ("n_events", "duration_us")
 # What folders and files of others call the partitions.
@@ -147,12 +151,27 @@ def outgoing(split: Split) -> tuple[Outgoing, Callable[[], Iterator[Passing]]]:
         return Passing(row.key, row.target, row.group, arrays, dict(row.meta))
 
     def samples() -> Iterator[Passing]:
-        for first in range(0, len(split), FETCHED):
-            some = range(first, min(first + FETCHED, len(split)))
+        for some in _fetched_together(split):
             with store.fetch(split.indices[some.start : some.stop]).in_use():
                 yield from map(sample, some)
 
     return common, samples
+
+
+def _fetched_together(split: Split) -> Iterator[range]:
+    """Runs of samples, of a bounded size unpacked."""
+    table, array = split.store.table, split.store.array
+    if array is None:
+        n_bytes = table.n_events[split.indices] * EVENT_BYTES
+    else:
+        n_bytes = table.n_steps[split.indices] * (math.prod(array.shape[1:]) * array.dtype.itemsize)
+    first, total = 0, 0
+    for k, size in enumerate(n_bytes.tolist()):
+        if k > first and (total + size > FETCHED_BYTES or k - first == FETCHED):
+            yield range(first, k)
+            first, total = k, 0
+        total += size
+    yield range(first, len(split))
 
 
 def holds_events(split: Split) -> bool:
@@ -225,12 +244,15 @@ def files_in(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def by_split(files: Iterable[Path], top: Path) -> dict[Partition, list[Path]]:
-    """Files by the partition that their path below `top` names; those that name none are for training."""
+    """Files by the partition that their path below `top` names; those that name none are for training.
+
+    A folder names one that is called so; a file, where a word of its name does: `test-0001.tar`, `shd_test.h5`.
+    """
     found: dict[Partition, list[Path]] = {part: [] for part in PARTITIONS}
     for file in files:
-        parts = file.relative_to(top).parts if file != top else (file.name,)
-        stem = parts[-1].split(".")[0].split("-")[0]
-        found[split_of([*parts[:-1], stem]) or split_of([top.name]) or "train"].append(file)
+        *folders, name = file.relative_to(top).parts
+        part = split_of(folders) or split_of(re.split(r"[\W_]+", name)) or split_of([top.name])
+        found[part or "train"].append(file)
     return {part: own for part, own in found.items() if own}
 
 

@@ -81,7 +81,7 @@ def _file(home: Path, sample: Passing) -> bytes:
     memory = io.BytesIO()
     data = structured(sample.arrays) if FRAMES not in sample.arrays else sample.arrays[FRAMES]
     with h5py.File(memory, "w") as file:
-        file.create_dataset("data/0", data=data, compression="lzf" if data.size else None)
+        file.create_dataset("data/0", data=data, compression="lzf" if data.ndim and data.size else None)
         file.create_dataset("target/0", data=sample.label)
         for name, value in described(sample).items():
             file.attrs[name] = value

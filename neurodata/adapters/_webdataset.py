@@ -79,11 +79,19 @@ def _samples(file: Path) -> Iterator[Passing]:
         with tarfile.open(file, "r:") as tar:
             members = (member for member in tar if member.isfile())
             for name, of_sample in groupby(members, key=lambda member: _parted(member.name)[0]):
-                yield _sample(file, tar, name, {_parted(member.name)[1]: member for member in of_sample})
+                yield _sample(file, tar, name, _by_extension(file, of_sample))
     except (tarfile.TarError, EOFError, ValueError, OSError) as error:
         if isinstance(error, NeurodataError):
             raise
         raise FormatError(f"{file}: no whole .tar ({error}): it is damaged") from error
+
+
+def _by_extension(file: Path, members: Iterable[tarfile.TarInfo]) -> dict[str, tarfile.TarInfo]:
+    found: dict[str, tarfile.TarInfo] = {}
+    for member in members:
+        if found.setdefault(_parted(member.name)[1], member) is not member:
+            raise FormatError(f"{file}: two members are called {member.name}; take one out")
+    return found
 
 
 def _parted(name: str) -> tuple[str, str]:
@@ -96,7 +104,7 @@ def _parted(name: str) -> tuple[str, str]:
 def _sample(file: Path, tar: tarfile.TarFile, name: str, members: dict[str, tarfile.TarInfo]) -> Passing:
     told = json_of(_small(file, tar, members["json"]), f"{file}: {name}.json") if "json" in members else {}
     label = next((_text(file, tar, members[word]) for word in ("cls", "label") if word in members), "")
-    label = label or str(told.get("label", told.get("cls", "")))
+    label = label or _told_label(told, f"{file}: {name}.json")
     arrays = {
         extension.removesuffix("npy").removesuffix(".") or FRAMES: _array(file, member)
         for extension, member in members.items()
@@ -113,6 +121,14 @@ def _sample(file: Path, tar: tarfile.TarFile, name: str, members: dict[str, tarf
     return Passing(
         str(told.get("key", "")), int(label) if number else label, str(told.get("group", "")), arrays, measured(told)
     )
+
+
+def _told_label(told: dict[str, Any], where: str) -> str:
+    """What a JSON object says of the label; "" where it says nothing."""
+    label = next((told[word] for word in ("label", "cls") if told.get(word) is not None), "")
+    if not isinstance(label, int | str):
+        raise FormatError(f"{where}: its label is {label!r}; expected a whole number or a name")
+    return str(int(label) if isinstance(label, bool) else label)
 
 
 def _array(file: Path, member: tarfile.TarInfo) -> NDArray[Any]:

@@ -12,6 +12,8 @@ described in `docs/exchange.md`.
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +28,8 @@ import numpy as np
 from neurodata.adapters._hdf5_file import LAYOUT as HDF5
 from neurodata.adapters._importing import write_store
 from neurodata.adapters._incoming import Incoming
-from neurodata.adapters._map import MapStyle
+from neurodata.adapters._labels import plain
+from neurodata.adapters._map import MapStyle, item_of, length_of
 from neurodata.adapters._npz_folder import LAYOUT as NPZ
 from neurodata.adapters._npz_folder import SPIKINGJELLY
 from neurodata.adapters._passing import CARD, FRAMES, Layout, Passing, outgoing, read_card
@@ -43,7 +46,7 @@ from neurodata.errors import (
 )
 from neurodata.loader import Split, Store
 from neurodata.progress import Progress, silent
-from neurodata.storage import exclusive, write_json
+from neurodata.storage import exclusive, is_url, locate, write_json
 
 LAYOUTS: dict[str, Layout] = {
     "webdataset": WEBDATASET,
@@ -52,6 +55,8 @@ LAYOUTS: dict[str, Layout] = {
     "spikingjelly": SPIKINGJELLY,
     "tonic": TONIC,
 }
+# A folder that is being written to, for the one of the name in it.
+_STAGING = re.compile(r"\.(.+?)(?:\.[0-9a-f]{8})?\.exporting")
 # Samples that an estimate is made from.
 N_MEASURED = 8
 
@@ -103,7 +108,7 @@ def export_store(
     StorageError
         When the folder is there already, or cannot be written.
     """
-    target = Path(out).expanduser().absolute()
+    target = local(out, "files are exported to a disk: name a folder, and copy that")
     splits = splits_of(store, split, scheme)
     with _appearing(target) as folder:
         total = sum(map(len, splits))
@@ -131,7 +136,10 @@ def estimate(store: Store | Split, to: str, *, split: str | None = None, scheme:
     splits = splits_of(store, split, scheme)
     for one in splits:
         some = one.select(np.unique(np.linspace(0, len(one) - 1, min(N_MEASURED, len(one))).astype(np.int64)))
-        with tempfile.TemporaryDirectory(prefix="neurodata-export-") as folder:
+        with (
+            _disk_named(Path(tempfile.gettempdir())),
+            tempfile.TemporaryDirectory(prefix="neurodata-export-") as folder,
+        ):
             _write(Path(folder), to, some)
             n_bytes += _size_bytes(Path(folder)) * len(one) / len(some)
     return Estimate({one.origin.partition: len(one) for one in splits}, round(n_bytes))
@@ -212,9 +220,11 @@ def import_samples(
     StorageError
         When the store cannot be written.
     """
-    place = Path(path).expanduser().absolute()
+    place = local(path, "files are imported from a disk: copy them to one")
     if not place.exists():
         raise SourceNotFoundError(f"{place}: no such file or folder")
+    if _STAGING.fullmatch(place.name):
+        raise FormatError(f"{place}: an export that was not finished: run it again, which deletes this folder")
     card = read_card(place)
     found = kind or (card and str(card.get("kind"))) or _kind_of(place)
     reader = layout_named(found)
@@ -227,7 +237,8 @@ def import_samples(
                 raise
             raise StorageError(f"{place}: cannot be read: {error.strerror or error}") from error
 
-    incoming = Incoming(str(place), found, name or _name_of(place, card), samples, card, classes, axes)
+    called = _name_of(place, card) if name is None else name
+    incoming = Incoming(str(place), found, called, samples, card, classes, axes, is_part=place.is_file())
     return Store(write_store(incoming, layout, samples_per_shard, cache, progress, on_wait))
 
 
@@ -267,8 +278,8 @@ def import_dataset(
 
     def samples() -> Iterator[tuple[Partition, Passing]]:
         for part, data in given.items():
-            for k in range(0 if data is None else len(data)):
-                yield part, _item(data, part, k)
+            for k in range(0 if data is None else length_of(data, f"{name}: {part}")):
+                yield part, _item(name, data, part, k)
 
     incoming = Incoming(name, "map", name, samples, None, classes, axes)
     return Store(write_store(incoming, layout, samples_per_shard, cache, progress, on_wait))
@@ -287,14 +298,33 @@ def layout_named(name: str) -> Layout:
     return LAYOUTS[name]
 
 
-def _item(data: Any, part: Partition, k: int) -> Passing:
-    item = data[k]
-    if not isinstance(item, tuple | list) or len(item) != 2:
-        raise FormatError(f"item {k} of {part} is a {type(item).__name__}; expected a pair (frames, label)")
-    label = item[1].item() if hasattr(item[1], "item") else item[1]
-    if not isinstance(label, int | str):
-        raise FormatError(f"item {k} of {part} has the label {label!r}; expected a whole number or a name")
-    return Passing(f"{part}/{k}", label, "", {FRAMES: np.asarray(item[0])})
+def local(place: str | Path, way_out: str) -> Path:
+    """A path on a disk, absolute.
+
+    Raises
+    ------
+    StorageError
+        When it is a URL other than file://, or begins with a user (~name) whom this machine does not know.
+    """
+    try:
+        found = locate(place) if is_url(str(place)) else Path(place).expanduser().absolute()
+    except RuntimeError as error:
+        raise StorageError(f"{place}: there is no such user on this machine; name a folder") from error
+    if not isinstance(found, Path):
+        raise StorageError(f"{found}: {way_out}")
+    return found
+
+
+def _item(name: str, data: Any, part: Partition, k: int) -> Passing:
+    frames, label = item_of(data, k, f"{name}: item {k} of {part}")
+    found = plain(label)
+    if not isinstance(found, int | str):
+        raise FormatError(f"{name}: item {k} of {part} has the label {found!r}; expected a whole number or a name")
+    try:
+        array = np.asarray(frames)
+    except Exception as error:
+        raise FormatError(f"{name}: item {k} of {part}: {type(frames).__name__} is no array: {error}") from error
+    return Passing(f"{part}/{k}", found, "", {FRAMES: array})
 
 
 def _write(folder: Path, to: str, split: Split, on_sample: Callable[[], None] = lambda: None) -> None:
@@ -348,23 +378,36 @@ def _appearing(target: Path) -> Iterator[Path]:
     """A folder that appears under its name when the block ends without an error."""
     if os.path.lexists(target):
         raise StorageError(f"{target}: is there already; name another folder, or delete it first")
-    staging = target.with_name(f".{target.name}.exporting")
-    with exclusive(target.with_name(f".{target.name}.lock"), f"exporting to {target.name}"):
+    # A run that slept for so long that another took over must not write into what that one writes.
+    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}.exporting")
+    lock = target.with_name(f".{target.name}.lock")
+    with exclusive(lock, f"exporting to {target.name}") as lease, _disk_named(target):
         try:
-            shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
-            staging.mkdir(parents=True)
+            for left in target.parent.iterdir():  # of runs that were killed
+                if (name := _STAGING.fullmatch(left.name)) and name[1] == target.name:
+                    shutil.rmtree(left, ignore_errors=True)
+            staging.mkdir()
             yield staging
+            lease.check()
             if os.path.lexists(target):
                 raise StorageError(f"{target}: another run wrote it meanwhile; what this one wrote is deleted")
             staging.replace(target)
-        except BaseException as error:
+        except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
-            if isinstance(error, OSError) and not isinstance(error, NeurodataError):
-                reason = error.strerror or error
-                raise StorageError(
-                    f"{target}: cannot be written: {reason}; choose another place, or free some space"
-                ) from error
             raise
+
+
+@contextmanager
+def _disk_named(place: Path) -> Iterator[None]:
+    """Turns what the system refuses into a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, NeurodataError):
+            raise
+        raise StorageError(
+            f"{place}: cannot be written: {error.strerror or error}; choose another place, or free some space"
+        ) from error
 
 
 def _size_bytes(folder: Path) -> int:

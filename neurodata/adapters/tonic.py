@@ -35,7 +35,8 @@ from neurodata.signals import EventArray, Sensor
 
 # What an item may be changed by; such items are no longer what files hold.
 _TRANSFORMS = ("transform", "target_transform", "transforms")
-# Where tonic's datasets tell who or what a sample is of.
+# Where datasets have the labels of all items; and where those of tonic tell who or what a sample is of.
+_LABELS = ("targets",)
 _GROUPS = ("users", "speaker")
 # Words of constructors that choose a partition, and the values of each.
 _PARTITION_WORDS: dict[str, dict[Partition, Any]] = {
@@ -93,8 +94,8 @@ def source(
     return GivenDataset(
         named, f"tonic's {type(train).__name__}", found, parts, partial(to_events, sensor=found),
         classes=classes if classes is not None else _class_names(getattr(train, "classes", None)),
-        targets={part: vars(data)["targets"] for part, data in parts.items() if is_plain and _lists(data, "targets")},
-        groups={part: list(of) for part, data in parts.items() if (of := _groups(data)) is not None},
+        targets={part: of for part, data in parts.items() if is_plain and (of := _told(data, _LABELS)) is not None},
+        groups={part: list(of) for part, data in parts.items() if (of := _told(data, _GROUPS)) is not None},
         keys={part: of for part, data in parts.items() if folder and (of := _paths(data, folder))},
         files=None if folder is None else (_files(parts, folder), _options(parts)),
         folder=folder,
@@ -191,10 +192,12 @@ class TonicDataset(MapDataset):
         SourceNotFoundError
             When neither holds a folder of the class's name.
         """
-        if (folder / self.class_name).is_dir():
-            return folder
-        if folder.absolute().name == self.class_name:
-            return folder.absolute().parent
+        _constructed.cache_clear()  # files may have come or gone since they were listed
+        home = folder.absolute()  # also where a process of another working folder reads
+        if (home / self.class_name).is_dir():
+            return home
+        if home.name == self.class_name:
+            return home.parent
         raise SourceNotFoundError(
             f"{folder}: no folder {self.class_name} there; --source takes the folder that tonic calls save_to: "
             f"tonic.datasets.{self.class_name}({str(folder)!r}) downloads into it"
@@ -243,17 +246,27 @@ def to_events(events: Any, sensor: Sensor) -> Reading:
             "are taken by neurodata.adapters.torch.source: leave transforms out that make them"
         )
     y = events["y"] if "y" in names else np.zeros(len(events), np.uint16)
-    p = events["p"] > 0 if "p" in names and sensor.polarities == 2 else np.ones(len(events), np.bool_)
+    p = _is_on(events["p"]) if "p" in names and sensor.polarities == 2 else np.ones(len(events), np.bool_)
     for axis, column, size in (("x", events["x"], sensor.width), ("y", y, sensor.height)):
-        if column.dtype.kind not in "iub" or (len(column) and (int(column.min()) < 0 or int(column.max()) >= size)):
-            span = f" from {column.min()} to {column.max()}" if len(column) else ""
+        if (
+            column.dtype.kind not in "iub"
+            or column.ndim != 1
+            or (len(column) and (int(column.min()) < 0 or int(column.max()) >= size))
+        ):
+            span = f" from {column.min()} to {column.max()}" if column.size and column.dtype.kind in "iubf" else ""
             raise FormatError(f"{axis} is {column.dtype}{span}; expected whole numbers on the sensor {sensor}")
     t = events["t"]
-    if t.dtype.kind not in "iu":
+    if t.dtype.kind not in "iu" or t.ndim != 1:
         raise FormatError(f"t is {t.dtype}; expected whole microseconds: convert times to them with a transform")
     columns = (t.astype(np.int64), events["x"].astype(np.uint16), y.astype(np.uint16), p)
     ordered, n_late = EventArray.from_unsorted(*columns, sensor)
     return counted(ordered, late=n_late)
+
+
+def _is_on(p: NDArray[Any]) -> NDArray[np.bool_]:
+    if p.dtype.kind not in "biuf" or p.ndim != 1 or np.isnan(p).any():
+        raise FormatError(f"p is {p.dtype} {p[:3].tolist()}; expected a polarity for each event, ON above 0")
+    return p > 0
 
 
 def sensor_of(sensor_size: Any, name: str) -> Sensor:
@@ -320,7 +333,7 @@ def _constructed(class_name: str, root: Path) -> GivenDataset:
             parts[part] = offline(str(root), **choice)
         except SourceNotFoundError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # some end the process where files are missing
             raise SourceNotFoundError(
                 f"{root}: tonic cannot open {class_name} there ({type(error).__name__}: {error}); is it complete?"
             ) from error
@@ -349,8 +362,9 @@ def _class_names(classes: Any) -> list[str] | None:
     return [name.decode() if isinstance(name, bytes) else str(name) for name in classes]
 
 
-def _groups(data: MapStyle) -> Sequence[Any] | None:
-    return next((getattr(data, word) for word in _GROUPS if _lists(data, word)), None)
+def _told(data: MapStyle, words: Sequence[str]) -> Sequence[Any] | None:
+    """The first of these attributes that has an entry for each sample."""
+    return next((getattr(data, word) for word in words if _lists(data, word)), None)
 
 
 def _folder(parts: Mapping[Partition, MapStyle]) -> Path | None:

@@ -168,7 +168,8 @@ class PropheseeDetection(Dataset):
     def _intervals(self, name: re.Match[str], path: Path) -> Iterable[tuple[int, int]]:
         whole = Row(str(path), None)
         if self.windows is not None and self.windows.before_us is None:
-            rows = self.windows.sliding(whole, 0, int(name["stop"]) - int(name["start"]))
+            stop_us = int(name["stop"]) - int(name["start"])
+            rows = self.windows.sliding(whole, 0, stop_us, (0, stop_us))
         else:
             times_us = np.unique(self._boxes(path)[:, T].astype(np.int64))
             if self.windows is None:

@@ -26,8 +26,9 @@ MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
 LONGEST_HEADER_BYTES = 1 << 14
 PIECE_BYTES = 1 << 16
-# Events never pack so well; what does is made to fill memory. (Deflate's limit is 1032.)
+# Events never pack so well; what does is made to fill memory.
 MOST_PACKED = 250
+DEFLATE_LIMIT = 1032
 SMALL_BYTES = 1 << 26
 LONGEST_AXIS = 1 << 48
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the clock is no part of a file
@@ -130,15 +131,15 @@ class MemberReader:
         )
 
 
-def arrays(file: RecordingFile) -> dict[str, Array]:
-    """The arrays of a file, by name (one without a name in an .npy)."""
+def arrays(file: RecordingFile, most_packed: int = MOST_PACKED) -> dict[str, Array]:
+    """The arrays of a file, by name (one without a name in an .npy), that pack no better than so many to one."""
     if file.read(len(MAGIC)) == MAGIC:
         whole = Member(0, file.size_bytes, file.size_bytes)
         return {"": _array(file, whole, "the array")}
-    return {name: _array(file, member, name) for name, member in _members(file).items()}
+    return {name: _array(file, member, name) for name, member in _members(file, most_packed).items()}
 
 
-def _members(file: RecordingFile) -> dict[str, Member]:
+def _members(file: RecordingFile, most_packed: int) -> dict[str, Member]:
     try:
         with zipfile.ZipFile(file.path) as archive:
             entries = archive.infolist()
@@ -151,7 +152,7 @@ def _members(file: RecordingFile) -> dict[str, Member]:
                 f"{entry.compress_type}; .npz files are stored or deflated"
             )
     n_packed, n_bytes = (sum(getattr(entry, key) for entry in entries) for key in ("compress_size", "file_size"))
-    if n_packed > file.size_bytes or n_bytes > max(SMALL_BYTES, MOST_PACKED * n_packed):
+    if n_packed > file.size_bytes or n_bytes > max(SMALL_BYTES, most_packed * n_packed):
         raise FormatError(
             f"{file.path}: its entries declare {n_packed} bytes that become {n_bytes}, in a file of "
             f"{file.size_bytes}; it is damaged, or made to fill memory"
@@ -307,9 +308,12 @@ def read_npy_at(path: Path, offset: int, n_bytes: int, name: str) -> NDArray[Any
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an .npz file by name; FormatError where it is damaged, or holds other than plain arrays."""
+    """The arrays of an .npz file by name; FormatError where it is damaged, or holds other than plain arrays.
+
+    Frames of few events pack as well as Deflate packs anything.
+    """
     with RecordingFile(path) as file:
-        return {name: _whole(file, array) for name, array in arrays(file).items()}
+        return {name: _whole(file, array) for name, array in arrays(file, DEFLATE_LIMIT).items()}
 
 
 def _whole(file: RecordingFile, array: Array) -> NDArray[Any]:

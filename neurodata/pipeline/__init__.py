@@ -13,6 +13,7 @@ from neurodata.pipeline._executors import thread_pool as thread_pool
 from neurodata.pipeline._find import FoundStores as FoundStores
 from neurodata.pipeline._find import choose_store as choose_store
 from neurodata.pipeline._find import find_stores as find_stores
+from neurodata.pipeline._find import is_finished as is_finished
 from neurodata.pipeline._inventory import CacheEntry as CacheEntry
 from neurodata.pipeline._inventory import find_entry as find_entry
 from neurodata.pipeline._inventory import list_cache as list_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurodata.datasets import Dataset, Twin, Windows, find_dataset, locate
-from neurodata.errors import RecipeError, StoreError
+from neurodata.errors import RecipeError, StoreError, UnknownNameError
 from neurodata.pipeline._compare import differences
 from neurodata.pipeline._execute import run_tasks
 from neurodata.pipeline._executors import MakeExecutor
@@ -164,10 +165,23 @@ def _plan_again(
 
 
 def _dataset(head: StoreHead, source: SourceOfStore) -> Dataset:
+    if "imported" in head.recipe:
+        raise RecipeError(
+            f"{head.dataset} was imported, and is not repaired: delete the store (`neurodata cache rm`) and run "
+            "`neurodata import` again, which takes a store that is there for whole"
+        )
     if head.recipe["dataset"]["name"] != "folder":
         stated = head.recipe["dataset"].get("windows")
         windows = None if stated is None else Windows(**stated)
-        return replace(source, windows=windows).dataset(head.dataset)
+        # Stores of classes of tonic are called so by `neurodata.adapters.tonic`.
+        name = re.sub("^tonic-", "tonic:", head.dataset)
+        try:
+            return replace(source, windows=windows).dataset(name)
+        except UnknownNameError as error:
+            raise RecipeError(
+                f"{head.dataset} is no dataset that has a name: if it was given to neurodata.prepare as an object, do "
+                f"so again with force=True, which writes the store anew ({error})"
+            ) from error
     if source.folder is None:
         raise RecipeError(
             f"the store was made of {head.dataset}, recordings of your own: name that folder with --source DIR, and "

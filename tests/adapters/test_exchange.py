@@ -142,7 +142,7 @@ DTYPES = ("uint8", "int16", "float32", "float64", "bool", "uint32")
 @given(
     kind=st.sampled_from(KINDS),
     dtype=st.sampled_from(DTYPES),
-    shape=st.lists(st.integers(1, 4), min_size=2, max_size=4).map(tuple),
+    shape=st.lists(st.integers(1, 4), max_size=4).map(tuple),
     labels=st.lists(st.integers(0, 11), min_size=1, max_size=7),
     n_test=st.integers(0, 3),
     seed=st.integers(0, 99),
@@ -177,6 +177,30 @@ def test_a_twin_stays_a_twin(tmp_path: Path) -> None:
     assert "-twin-" in str(found.path)
 
 
+@pytest.mark.parametrize("kind", ["npz", "spikingjelly", "hdf5"])
+def test_frames_that_are_large_and_empty_come_back(tmp_path: Path, kind: str) -> None:
+    frames = np.zeros((18, 2, 720, 1280), np.float32)  # 133 MB that pack a thousandfold
+    out = export_store(import_dataset([(frames, 0)], name="empty"), kind, tmp_path / "out")
+    assert not import_samples(out, cache=tmp_path / "cache").read(0).any()
+
+
+def test_a_chunk_of_hdf5_is_never_too_large_to_be_read() -> None:
+    from neurodata.adapters._hdf5_file import _chunk
+
+    assert _chunk((16, 2, 128, 128), 1) == (1, 16, 2, 128, 128)
+    assert _chunk((64, 2, 720, 1280), 4) == (1, 2, 2, 720, 1280)  # 15 of 472 MB
+    assert (_chunk((), 8), _chunk((2,), 8), _chunk((1 << 30,), 8)) == ((1 << 15,), (1 << 14, 2), (1, 1 << 21))
+
+
+def test_a_size_that_there_is_no_room_to_measure_is_an_error_of_ours(store: Store, largest_file: Any) -> None:
+    largest_file(100)
+    try:
+        with pytest.raises(StorageError, match="cannot be written"):
+            estimate(store, "npz")
+    finally:
+        largest_file(1 << 40)
+
+
 def test_a_folder_that_is_there_is_left_alone(store: Store, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(StorageError, match="is there already"):
@@ -204,6 +228,16 @@ def test_what_a_killed_run_left_is_deleted_by_the_next(store: Store, tmp_path: P
     assert not (out / stale.name).exists()
 
 
+def test_an_export_that_was_killed_is_no_export(store: Store, tmp_path: Path) -> None:
+    left, others = (tmp_path / f".{name}.0123abcd.exporting" for name in ("out", "out.2"))
+    export_store(store, "npz", tmp_path / "whole").rename(left)
+    others.mkdir()
+    with pytest.raises(FormatError, match="was not finished"):
+        import_samples(left, name="cut")
+    out = export_store(store, "npz", tmp_path / "out")
+    assert sorted(tmp_path.iterdir()) == sorted([others, out])
+
+
 def test_a_store_behind_a_url_is_exported_alike(store: Store, tmp_path: Path) -> None:
     import fsspec
 
@@ -211,6 +245,25 @@ def test_a_store_behind_a_url_is_exported_alike(store: Store, tmp_path: Path) ->
     fsspec.filesystem("memory").put(str(store.path), "/exported/store", recursive=True)
     remote = neurodata.open_store("memory://exported/store")
     assert_equal(store, import_samples(export_store(remote, "webdataset", tmp_path / "out")))
+
+
+@pytest.mark.parametrize("layout", ["dense", "sparse", "events"])
+def test_samples_are_fetched_in_runs_of_a_bounded_size(
+    folder: Path, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurodata.adapters import _passing
+
+    split = neurodata.prepare(f"folder:{folder}", T=4, layout=layout)["train"]
+    monkeypatch.setattr(_passing, "FETCHED", 3)
+    assert [*map(len, _passing._fetched_together(split))] == [3, 3, 1]
+    assert split.store.array is None or split.store.array.shape == (4, 2, 5, 6)
+    sizes = split.store.table.n_events[split.indices] * 13 if layout == "events" else np.full(7, 4 * 2 * 5 * 6 * 2)
+    monkeypatch.setattr(_passing, "FETCHED_BYTES", int(sizes[:2].sum()))
+    runs = list(_passing._fetched_together(split))
+    assert [k for run in runs for k in run] == list(range(7))
+    assert runs[0] == range(2)
+    monkeypatch.setattr(_passing, "FETCHED_BYTES", 1)
+    assert [*map(len, _passing._fetched_together(split))] == [1] * 7
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -318,6 +371,8 @@ def test_shards_that_others_wrote(tmp_path: Path) -> None:
         ({"a.npy": b"nothing", "a.cls": b"1"}, r"a.npy is no .npy array"),
         ({"a.npy": npy(np.ones(3)), "a.cls": b"1", "a.json": b"[1"}, "no JSON"),
         ({"a.npy": npy(np.ones(3)), "a.cls": b"1", "a.json": b"[1]"}, "expected an object"),
+        ({"a.npy": npy(np.ones(3)), "a.json": b'{"label": 1.5}'}, "its label is 1.5"),
+        ({"a.npy": npy(np.ones(3)), "a.json": b'{"label": null}'}, "a label"),
         (
             {"a.npy": npy(np.ones((2, 2))), "a.cls": b"1", "b.npy": npy(np.ones((2, 3))), "b.cls": b"1"},
             "only the first axis",
@@ -331,6 +386,51 @@ def test_shards_that_hold_no_samples_are_refused(tmp_path: Path, members: dict[s
     write_tar(tmp_path / "a.tar", members)
     with pytest.raises(FormatError, match=message):
         import_samples(tmp_path / "a.tar")
+
+
+def columns(**other: NDArray[Any]) -> dict[str, bytes]:
+    """Members of a .tar: a sample of three events."""
+    told = {name: np.array([0, 1, 2]) for name in "txyp"} | other
+    return {f"a.{name}.npy": npy(column) for name, column in told.items()} | {"a.cls": b"0"}
+
+
+def test_late_events_are_put_in_order_and_counted(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", columns(t=np.array([7, 3, 9]), p=np.array([-1, 1, 0.5])))
+    found = import_samples(tmp_path / "a.tar")
+    events = found.read_events(0)
+    assert (events.t.tolist(), events.x.tolist(), events.p.tolist()) == ([3, 7, 9], [1, 0, 2], [True, False, True])
+    assert (found.counts.read, dict(found.counts.notes)) == (3, {"late": 1})
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"t": np.array([0.5, 1, 2])}, "train/0: t is float64"),
+        ({"x": np.array([0, -1, 2])}, "train/0: x is int64 from -1 to 2"),
+        ({"y": np.array([0, 1])}, r"train/0: its columns have the shapes .* y \(2,\)"),
+        ({name: np.zeros((3, 2), int) for name in "txyp"}, "expected one axis"),
+        ({"p": np.array(["a", "b", "c"])}, "train/0: p is <U1"),
+        ({"p": np.array([0, 1, np.nan])}, "train/0: p is float64"),
+        ({"t": np.array([0, 1, 1 << 63], np.uint64)}, "train/0: times reach from"),
+    ],
+)
+def test_columns_that_are_no_events_are_refused(tmp_path: Path, other: dict[str, Any], message: str) -> None:
+    write_tar(tmp_path / "a.tar", columns(**other))
+    with pytest.raises(FormatError, match=message):
+        import_samples(tmp_path / "a.tar")
+
+
+def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    for _ in range(2):
+        with tarfile.open(tmp_path / "a.tar", "a") as tar:
+            tar.addfile(tarfile.TarInfo("a.cls"), io.BytesIO())
+    with pytest.raises(FormatError, match=r"two members are called a\.cls"):
+        import_samples(tmp_path / "a.tar")
+
+
+def test_names_of_several_samples_in_one_file_are_no_key(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", frames=np.zeros((2, 3), np.uint8), label=0, key=np.array(["a", "b"]))
+    assert list(import_samples(tmp_path / "a.npz")["train"].keys) == ["train/0"]
 
 
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
@@ -379,6 +479,150 @@ def test_a_dataset_that_changes_while_it_is_read_is_found_out() -> None:
 
     with pytest.raises(FormatError, match="others than a moment ago"):
         import_dataset(Random(), name="random")
+
+
+class Unsteady:
+    """Gives other frames from a number of reads on, to another number."""
+
+    def __init__(self, first: int, stop: int, length: int = 4) -> None:
+        self.n_read, self.first, self.stop, self.length = 0, first, stop, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], int]:
+        is_other = self.first <= self.n_read < self.stop
+        self.n_read += 1
+        return np.full((2, 3), 99 if is_other else index, np.uint8), 0
+
+
+@pytest.mark.parametrize("first", [4, 6, 7])
+def test_what_changed_while_it_was_read_is_in_no_store_of_what_it_was(tmp_path: Path, first: int) -> None:
+    with pytest.raises(FormatError, match=f"the first is train/{first - 4}"):
+        import_dataset(Unsteady(first, 8), name="odd", samples_per_shard=2, cache=tmp_path)
+    found = import_dataset(Unsteady(0, 0), name="odd", samples_per_shard=2, cache=tmp_path)
+    assert [int(found.read(i).max()) for i in range(4)] == [0, 1, 2, 3]
+
+
+def test_samples_that_became_fewer_or_more_are_in_no_store(tmp_path: Path) -> None:
+    class Other(Unsteady):
+        def __len__(self) -> int:
+            return self.length if self.n_read else 4
+
+    for length in (3, 5):
+        with pytest.raises(FormatError, match="others than a moment ago"):
+            import_dataset(Other(0, 0, length), name="odd", cache=tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_export_that_lost_files_is_no_smaller_dataset(store: Store, tmp_path: Path, kind: str) -> None:
+    out = export_store(store, kind, tmp_path / "out")
+    files = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "neurodata.json")
+    files[-1].unlink()
+    with pytest.raises(FormatError, match="copy the export again"):
+        import_samples(out)
+    (out / "neurodata.json").unlink()
+    assert 0 < len(import_samples(out, kind=kind)) < 10
+
+
+def test_one_file_of_an_export_is_a_part_of_a_dataset(store: Store, tmp_path: Path) -> None:
+    found = import_samples(export_store(store, "hdf5", tmp_path / "out") / "test.h5")
+    assert (len(found["test"]), len(found), found.head.partial) == (3, 3, True)
+
+
+def test_a_word_of_a_files_name_tells_the_partition(tmp_path: Path) -> None:
+    for name in ("shd_test", "shd_train", "Validation", "more.test.2"):
+        np.savez(tmp_path / f"{name}.npz", frames=np.zeros((2, 3), np.uint8), label=0, key=name)
+    found = import_samples(tmp_path)
+    parts = {part: list(found[part].keys) for part in ("train", "validation", "test")}
+    assert parts == {"train": ["shd_train"], "validation": ["Validation"], "test": ["more.test.2", "shd_test"]}
+
+
+@pytest.mark.parametrize("label", [{}, {"label": np.array([0, 1, 0])}])
+@pytest.mark.parametrize("place", [".", "train", "of-a-class/train"])
+def test_labels_are_not_made_of_folders_that_are_none_of_classes(tmp_path: Path, place: str, label: Any) -> None:
+    (tmp_path / "made" / place).mkdir(parents=True, exist_ok=True)
+    np.savez(tmp_path / "made" / place / "a.npz", frames=np.zeros((2, 3), np.uint8), **label)
+    with pytest.raises(FormatError, match="tells no label"):
+        import_samples(tmp_path / "made")
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for word in ("train", "bicycle"):
+        (tmp_path / "test" / word).mkdir(parents=True)
+        np.savez(tmp_path / "test" / word / "a.npz", frames=np.zeros((2, 3), np.uint8))
+    found = import_samples(tmp_path)
+    assert (found.head.classes, len(found["test"])) == (("bicycle", "train"), 2)
+
+
+def test_places_that_are_no_folders_are_refused(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ("s3://bucket/out", "memory://out", "~nobody-at-all/out"):
+        with pytest.raises(StorageError, match=r"name a folder"):
+            export_store(store, "npz", place)
+        with pytest.raises(StorageError):
+            import_samples(place)
+    assert list(tmp_path.iterdir()) == []
+    assert export_store(store, "npz", (tmp_path / "a b").as_uri()) == tmp_path / "a b"
+    assert len(import_samples((tmp_path / "a b").as_uri())) == 10
+
+
+def test_samples_are_imported_to_a_store_behind_a_url() -> None:
+    items = [(np.full((2, 3), k, np.uint8), k % 2) for k in range(5)]
+    found = import_dataset(items, name="far", samples_per_shard=2, cache="memory://imported-far")
+    assert str(found.path).startswith("memory://imported-far/stores/far/imported-")
+    assert [int(found.read(i).max()) for i in range(5)] == list(range(5))
+    assert import_dataset(items, name="far", samples_per_shard=2, cache="memory://imported-far").path == found.path
+
+
+def test_a_run_that_another_took_over_from_touches_nothing_of_it(store: Store, tmp_path: Path) -> None:
+    others = tmp_path / ".out.0123abcd.exporting" / "theirs"
+
+    def lose(stage: str, done: int, total: int | None, unit: str) -> None:
+        if done == 2:
+            (tmp_path / ".out.lock").write_text(json.dumps({"owner": "another"}))
+            others.parent.mkdir()
+            others.touch()
+
+    with pytest.raises(StorageError, match="another run has taken over"):
+        export_store(store, "npz", tmp_path / "out", progress=lose)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.0123abcd.exporting", ".out.lock"]
+    assert list(others.parent.iterdir()) == [others]
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (KeyError("gone"), "item 0 of train cannot be read: KeyError"),
+        ((np.zeros((2, 3)), np.array([0, 1])), r"has the label array\(\[0, 1\]\)"),
+        (([[1], [1, 2]], 0), "list is no array"),
+        ((None, 0), "frames are"),
+        ((np.zeros((2, 3)), 1.5), "has the label 1.5"),
+        (np.zeros((2, 3)), "expected a pair"),
+    ],
+)
+def test_an_item_that_cannot_be_stored_is_named(item: Any, message: str) -> None:
+    class One:
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> Any:
+            if isinstance(item, Exception):
+                raise item
+            return item
+
+    with pytest.raises(FormatError, match=message):
+        import_dataset(One(), name="odd")
+
+
+def test_names_that_are_none_are_refused() -> None:
+    items = [(np.zeros((2, 3), np.uint8), 0)]
+    with pytest.raises(FormatError, match="no name"):
+        import_dataset(items, name="")
+    with pytest.raises(FormatError, match="two classes"):
+        import_dataset(items, name="twice", classes=["a", "a"])
+    with pytest.raises(FormatError, match="tells no length"):
+        import_dataset(iter(items), name="stream")  # type: ignore[arg-type]
 
 
 def test_an_import_that_was_interrupted_goes_on(tmp_path: Path) -> None:

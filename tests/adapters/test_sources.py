@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from neurodata.adapters.tonic import as_tonic, source, to_events
 from neurodata.encodings.event_frame import reference
 from neurodata.errors import FormatError, NeurodataError, RecipeError, SourceNotFoundError, UnknownNameError
 from neurodata.forms import ImageForm, SeriesForm
+from neurodata.loader import Store
+from neurodata.pipeline import Repaired, SourceOfStore, repair_store, thread_pool
 from neurodata.signals import EventArray, Image, Sensor
 from neurodata.storage import unpack
 from neurodata.store import verify
@@ -123,6 +126,7 @@ def test_a_dataset_that_cannot_travel_says_so() -> None:
         (events(0), "expected a pair"),
         ((events(0), 1.5), "label is 1.5"),
         ((events(0), None), "label is None"),
+        ((events(0), np.array([0, 1])), r"label is array\(\[0, 1\]\)"),
         ((np.zeros((4, 2, 6, 8)), 1), "expected structured events"),
         ((events(0)[["y", "p"]], 1), "expected structured events"),
     ],
@@ -130,6 +134,59 @@ def test_a_dataset_that_cannot_travel_says_so() -> None:
 def test_a_bad_item_is_named(item: Any, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         neurodata.prepare(source(Other((events(0), 0), item)), T=4)
+
+
+class Unsteady(Recordings):
+    """Gives other events each time."""
+
+    n_read = 0
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], int]:
+        self.n_read += 1
+        return events(self.n_read), index % 3
+
+
+def test_items_that_are_others_each_time_are_in_no_store() -> None:
+    with pytest.raises(FormatError, match="another than when it was hashed"):
+        neurodata.prepare(source(Unsteady()), T=4)
+    found = of_torch.source(Unsteady(), SENSOR, lambda found: EventArray.from_structured(found, SENSOR))
+    with pytest.raises(FormatError, match="another than when it was hashed"):
+        neurodata.prepare(found, T=4)
+
+
+def test_items_are_compared_in_other_processes_too() -> None:
+    made = source(Recordings(3))
+    made.content_sha256()
+    travelled = pickle.loads(pickle.dumps(made))
+    assert travelled.read(Path(), "train", 1).signal == made.read(Path(), "train", 1).signal
+    travelled.parts["train"].first = 5
+    with pytest.raises(FormatError, match="item 1 of train is another"):
+        travelled.read(Path(), "train", 1)
+
+
+@pytest.mark.parametrize("length", [lambda self: [][0], lambda self: -1, None])
+def test_what_tells_no_length_is_no_source(length: Any) -> None:
+    made = type("Stream", (), {"sensor_size": (8, 6, 2), "__getitem__": lambda self, k: (events(k), 0)})
+    if length is not None:
+        made.__len__ = length  # type: ignore[attr-defined]
+    with pytest.raises(FormatError, match="tells no length"):
+        source(made())
+
+
+def test_targets_that_a_property_tells_are_taken() -> None:
+    class Told(Recordings):
+        @property
+        def targets(self) -> list[int]:
+            return [k % 3 for k in range(self.n)]
+
+    assert [ref.target for ref in source(Told()).samples(Path())] == [k % 3 for k in range(9)]
+
+
+def test_targets_that_are_not_the_labels_of_the_items_are_found_out() -> None:
+    made = Recordings()
+    made.targets = [0] * 9  # type: ignore[attr-defined]
+    with pytest.raises(FormatError, match="item 1 of train has the label 1; `targets` says 0"):
+        neurodata.prepare(source(made), T=4)
 
 
 def test_labels_by_name_and_classes_by_number() -> None:
@@ -282,6 +339,14 @@ def test_a_class_of_tonic_by_its_name(n_mnist: Path, folder: str) -> None:
     assert neurodata.load("tonic:nmnist", T=4, source=n_mnist).store.path == store.path
 
 
+def test_a_folder_is_found_from_any_working_folder(n_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from neurodata.adapters.tonic import by_name
+
+    monkeypatch.chdir(n_mnist.parent)
+    for folder in ("data", "data/NMNIST"):
+        assert by_name("NMNIST").find_root(Path(folder)) == n_mnist
+
+
 def test_another_byte_in_a_file_of_tonics_is_another_source(n_mnist: Path) -> None:
     first = neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist)
     changed = next((n_mnist / "NMNIST" / "Train").rglob("*.bin"))
@@ -304,6 +369,79 @@ def test_the_order_that_tonic_lists_files_in_makes_no_difference(n_mnist: Path) 
     }
     keys = list(store["train"].keys)
     assert keys == sorted(keys)
+
+
+def test_an_item_is_the_same_file_where_a_disk_lists_others_first(
+    n_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tonic
+
+    from neurodata.adapters.tonic import _constructed, by_name
+
+    made = by_name("NMNIST")
+    refs = made.samples(n_mnist)
+    _constructed.cache_clear()  # as in a process of another machine
+    construct = tonic.datasets.NMNIST.__init__
+
+    def elsewhere(self: Any, *args: Any, **words: Any) -> None:
+        construct(self, *args, **words)
+        self.data.reverse()
+        self.targets.reverse()
+
+    monkeypatch.setattr(tonic.datasets.NMNIST, "__init__", functools.wraps(construct)(elsewhere))
+    for ref in refs:
+        assert ref.item is not None
+        part: Any = "train" if ref.key.startswith("Train") else "test"
+        signal = made.read(n_mnist, part, ref.item).signal
+        assert signal == neurodata.read(n_mnist / "NMNIST" / ref.key, "nmnist", Sensor(34, 34))
+    _constructed.cache_clear()
+
+
+def test_a_file_that_came_since_is_seen_by_the_same_process(n_mnist: Path) -> None:
+    assert len(neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist)) == 9
+    some = next((n_mnist / "NMNIST" / "Train").rglob("*.bin"))
+    some.with_name("99999.bin").write_bytes(some.read_bytes())
+    assert len(neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist)) == 10
+
+
+def test_a_dataset_of_tonic_that_ends_the_process_does_not(tmp_path: Path) -> None:
+    pytest.importorskip("tonic")
+    (tmp_path / "DVSLip").mkdir()
+    with pytest.raises(SourceNotFoundError, match="tonic cannot open DVSLip"):
+        neurodata.prepare("tonic:DVSLip", T=4, source=tmp_path)
+
+
+def damage(store: Store) -> None:
+    """One byte of a chunk."""
+    assert isinstance(store.path, Path)
+    chunks = [path for path in store.path.rglob("c/*") if path.is_file() and "samples" not in path.parts]
+    largest = max(chunks, key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 3] ^= 1
+    largest.write_bytes(content)
+    assert verify(store.path, deep=True).problems
+
+
+def repaired(store: Store, source: Path) -> Repaired:
+    assert isinstance(store.path, Path)
+    return repair_store(store.path, SourceOfStore(source), make_executor=thread_pool)
+
+
+def test_a_store_of_a_class_of_tonic_is_repaired_from_its_files(n_mnist: Path) -> None:
+    store = neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist, layout="events")
+    damage(store)
+    assert len(repaired(store, n_mnist).replaced) == 1
+    assert verify(store.path, deep=True).problems == ()
+
+
+def test_stores_that_cannot_be_repaired_say_what_to_do(tmp_path: Path) -> None:
+    of_objects = neurodata.prepare(source(Recordings()), layout="events")
+    items = [(np.ones((2, 3), np.uint8), 0)]
+    imported = import_dataset(items, name="n-mnist", layout="sparse")  # as one that neurodata knows
+    for store, message in ((of_objects, "force=True"), (imported, "neurodata import")):
+        damage(store)
+        with pytest.raises(RecipeError, match=message):
+            repaired(store, tmp_path)
 
 
 def test_options_of_a_dataset_are_part_of_its_identity(n_mnist: Path) -> None:
@@ -425,3 +563,9 @@ def test_real_n_mnist_is_the_same_through_tonic(
 def test_a_series_is_no_source() -> None:
     with pytest.raises(RecipeError, match="what steps make"):
         of_torch.source(Pictures(), SeriesForm(3, 100.0), to_image)
+
+
+def test_items_that_nothing_tells_of_are_read_once_before_they_are_prepared() -> None:
+    made = Unsteady()
+    source(made).content_sha256()
+    assert made.n_read == 9
