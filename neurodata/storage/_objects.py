@@ -121,6 +121,31 @@ def delete(location: Location) -> None:
         raise StorageError(f"{location}: cannot be deleted ({error.strerror}); is the folder read-only?") from error
 
 
+def move_to(file: Location, place: Location) -> None:
+    """Give a file another place, where it replaces what is there, whole or not at all; both are local, or of one host.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be moved.
+    """
+    if isinstance(file, RemotePath):
+        assert isinstance(place, RemotePath)
+        call(file, "cp_file", file.url, place.url, size_bytes=size_if_there(file) or 0)
+        delete(file)
+        return
+    assert isinstance(place, Path)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise cannot("write", place, error) from error
+        with file.open("rb") as whole, writing(place) as copy:
+            shutil.copyfileobj(whole, copy)
+        delete(file)
+
+
 def list_below(location: Location) -> list[str]:
     """Paths, with forward slashes, of all files (and links) below a folder, sorted; none where it is missing."""
     if isinstance(location, Path):

@@ -54,7 +54,19 @@ def read_manifest(folder: Location) -> Json:
     missing = ENTRIES - manifest.keys()
     if missing:
         raise StoreError(f"{path}: the entries {', '.join(sorted(missing))} are missing; prepare the store again")
+    if not _are_files(manifest["files"]):
+        raise StoreError(f"{path}: its entry files does not say size and sha256 of each file; prepare the store again")
     return manifest
+
+
+def _are_files(files: object) -> bool:
+    return isinstance(files, dict) and all(
+        isinstance(entry, dict)
+        and type(entry.get("size_bytes")) is int
+        and isinstance(entry.get("sha256"), str)
+        and "\0" not in name
+        for name, entry in files.items()
+    )
 
 
 def _no_manifest(folder: Location) -> StoreNotFoundError | StoreError:

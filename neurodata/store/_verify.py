@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from neurodata.errors import MissingExtraError, NeurodataError, StoreError
 from neurodata.progress import Progress, silent
 from neurodata.storage import Location, locate, read_bytes
+from neurodata.store._files import Files, files_of, others_of, problem_of
 from neurodata.store._layout import MANIFEST, Column
 from neurodata.store._manifest import SEAL, manifest_bytes, read_manifest
 from neurodata.store._reader import StoreReader
@@ -20,7 +21,6 @@ from neurodata.store._records import Json
 from neurodata.store._shard import MISSING, DamageError, ShardFile
 from neurodata.store._table import items_of_shards, spans_of
 from neurodata.store._verify_books import commit_problems, conservation_problems, head_problems
-from neurodata.store._verify_files import Files, files_of
 
 # Samples whose bytes are in memory at a time, of a store behind a URL.
 _READ_TOGETHER = 32
@@ -111,21 +111,16 @@ def _files(path: Location, files: dict[str, Json], found: Files, deep: bool, pro
 
 def _file_problem(found: Files, name: str, entry: Json, deep: bool) -> str | None:
     try:
-        size_bytes = found.size_bytes(name)
-        if size_bytes != entry["size_bytes"]:
-            return f"{size_bytes} bytes; expected {entry['size_bytes']}"
-        if deep and (sha256 := found.sha256(name)) != entry["sha256"]:
-            return f"sha256 {sha256}; expected {entry['sha256']}"
+        return problem_of(found, name, entry, deep)
     except (OSError, EOFError) as error:
         return getattr(error, "strerror", None) or str(error)
-    return None
 
 
 def _orphans(path: Location, files: dict[str, Json], found: Files) -> Iterator[str]:
-    for name in found.names():
+    for name in others_of(path, found.names(), files):
         # Locks and the desktop's own files are hidden ones beside the manifest; what killed writers left ends in .tmp.
         is_control = "/" not in name and name.startswith(".") and not name.endswith(".tmp")
-        if name != MANIFEST and name not in files and not is_control:
+        if name != MANIFEST and not is_control:
             yield f"{path / name}: does not belong to the store (the manifest does not list it); delete it"
 
 

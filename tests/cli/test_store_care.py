@@ -49,7 +49,8 @@ def test_damage_is_found_repaired_and_found_no_more(damaged: tuple[Path, Path], 
         (("/nowhere",), 1, "/nowhere: no such store"),
         (("STORE", "--twin-size", "30"), 2, "made of files of source_id"),
         (("STORE", "--labels", "labels.csv"), 2, "are stated for folder:DIR only"),
-        (("s3://lab/store",), 1, "is a URL"),
+        (("memory://lab/store",), 1, "no finished store there"),
+        (("STORE", "--window-us", "5"), 2, "are stated for folder:DIR only"),
     ],
 )
 def test_a_repair_that_cannot_be_is_said(
