@@ -169,13 +169,22 @@ def folders_in(location: Location) -> list[str]:
     """
     if isinstance(location, Path):
         return sorted(path.name for path in location.glob("*") if is_folder(path))
+    return _names_in(location, "directory")
+
+
+def files_in(location: RemotePath) -> list[str]:
+    """Names of the files in a folder behind a URL, not of those in its folders; as `folders_in`."""
+    return _names_in(location, "file")
+
+
+def _names_in(location: RemotePath, kind: str) -> list[str]:
     if urlsplit(location.url).scheme.lower() in ("http", "https"):
         raise StorageError(f"{location}: a web server does not list its folders; open a store by its own address")
     try:
         found = call(location, "ls", location.url, detail=True)
     except FileNotFoundError:
         return []
-    return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "directory")
+    return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == kind)
 
 
 def each(location: Location, function: Callable[[T], Result], items: Iterable[T]) -> list[Result]:
