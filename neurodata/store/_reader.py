@@ -214,10 +214,10 @@ class StoreReader:
         self._check_index(index)
         return self._read_column(index, 0)
 
-    def read_items(self, index: int, name: str) -> NDArray[Any]:
+    def read_items(self, index: int, name: str, first: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Times "t" or addresses "address" as stored: an array that this thread's next read writes over.
 
-        Times are microseconds since `table.origin_us`.
+        Times are microseconds since `table.origin_us`. `first` and `stop` (half-open) choose among the sample's events.
 
         Raises
         ------
@@ -226,7 +226,8 @@ class StoreReader:
         """
         self.require_events()
         self._check_index(index)
-        return self._read_items(index, name)
+        begin, end = int(self.table.start[index]), int(self.table.stop[index])
+        return self._read_items(index, name, (begin + first, end if stop is None else min(begin + stop, end)))
 
     def _read_items(self, index: int, name: str, items: tuple[int, int] | None = None) -> NDArray[Any]:
         """Those of a sample, or the items from one to the other of its shard."""

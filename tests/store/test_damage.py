@@ -116,6 +116,12 @@ def resealed(path: Path, seal_name: str, change: dict[str, Any]) -> None:
         ({"counts": {"reed": 3}}, "its counts are no counts"),
         ({"default_scheme": "odd-even"}, "says of the store other than manifest.json"),
         ({"recipe_id": "00" * 32}, "recipe_id is 00"),
+        ({"partial": 0}, "says of the store other than manifest.json"),
+        ({"schemes": {}}, "its schemes are []; data.zarr/schemes/ has ['odd-even', 'official']"),
+        *(
+            ({"files": files}, "does not say size and sha256 of each file")
+            for files in (None, 3, [], {"a": 3}, {"a": {}}, {"a": {"size_bytes": "3", "sha256": ""}}, {"a\0b": {}})
+        ),
     ],
 )
 def test_a_manifest_that_is_sealed_and_untrue_is_found(change: dict[str, Any], words: str, tmp_path: Path) -> None:

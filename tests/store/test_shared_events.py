@@ -214,3 +214,50 @@ def test_packets_too_long_for_stored_times_are_an_error(tmp_path: Path) -> None:
     packets = Packets([at_times([0]), at_times([2**32])], 2, 0)
     with pytest.raises(StoreError, match="71 minutes"):
         build(tmp_path, layout(), [packets])
+
+
+@pytest.mark.parametrize("at_once", [7_001, EVENTS_PER_CHUNK, 10**6])
+def test_a_long_sample_is_verified_piece_by_piece(
+    long_store: StoreReader, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurodata.store._verify._EVENTS_AT_ONCE", at_once)
+    most, read = [0], StoreReader.read_items
+
+    def measured(self: StoreReader, *arguments: Any) -> Any:
+        found = read(self, *arguments)
+        most.append(len(found))
+        return found
+
+    monkeypatch.setattr(StoreReader, "read_items", measured)
+    assert verify(long_store.path, deep=True).ok
+    assert 0 < max(most) <= at_once
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (0, 5_000, "some are before others"),
+        (9, 0, "some are before others"),
+        (10, 0, "of the events 10 to 20 some are before others"),
+    ],
+)
+def test_times_that_go_back_are_found_also_between_pieces(
+    place: int, value: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurodata.store._verify._EVENTS_AT_ONCE", 10)
+    pieces = EventsLayout.pieces
+
+    def false(self: EventsLayout, signal: EventArray, key: str) -> Any:
+        t, address = pieces(self, signal, key)
+        t[place] = value
+        return t, address
+
+    monkeypatch.setattr(EventsLayout, "pieces", false)
+    build(tmp_path, layout(), [at_times(list(range(0, 250, 10)))])
+    assert words in " ".join(verify(tmp_path, deep=True).problems)
+
+
+def test_addresses_beyond_the_sensor_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurodata.store._layout.addresses", lambda events: np.full(len(events), 40))
+    build(tmp_path, layout(), [at_times([1, 2, 3])])
+    assert "an address beyond the sensor's pixels" in " ".join(verify(tmp_path, deep=True).problems)
