@@ -17,6 +17,7 @@ from neurodata.store._layout import DenseLayout as DenseLayout
 from neurodata.store._layout import EventsLayout as EventsLayout
 from neurodata.store._layout import Layout as Layout
 from neurodata.store._layout import SparseLayout as SparseLayout
+from neurodata.store._manifest import manifest_of_any_version as manifest_of_any_version
 from neurodata.store._mend import damaged_files as damaged_files
 from neurodata.store._mend import delete_below as delete_below
 from neurodata.store._mend import is_store_folder as is_store_folder
