@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from neurodata.datasets import Dataset, Twin, Windows, find_dataset, locate
-from neurodata.errors import RecipeError, StoreError, UnknownNameError
+from neurodata.errors import RecipeError, StorageError, StoreError, UnknownNameError
 from neurodata.pipeline._compare import differences
 from neurodata.pipeline._execute import is_done, run_tasks, unfinished
 from neurodata.pipeline._executors import MakeExecutor
@@ -99,6 +100,8 @@ def repair_store(
     """
     # Its own name, by which others lease it, and its own disk: not those of a link that leads to it.
     path = path if isinstance(path, RemotePath) else Path(os.path.realpath(path))
+    if isinstance(path, RemotePath) and urlsplit(path.url).scheme.lower() in ("http", "https"):
+        raise StorageError(f"{path}: a web server takes no files: repair a copy of the store, and put that there")
     read_head(path)  # nothing is made, not even a lease, where there is no store
     with exclusive(path.parent / f".{path.name}.lock", f"repairing {path.name}", on_wait) as lease:
         head, manifest = read_head(path)

@@ -21,6 +21,7 @@ from neurodata.adapters.tonic import as_tonic, source, to_events
 from neurodata.encodings.event_frame import reference
 from neurodata.errors import FormatError, NeurodataError, RecipeError, SourceNotFoundError, UnknownNameError
 from neurodata.forms import ImageForm, SeriesForm
+from neurodata.pipeline import SourceOfStore, repair_store, thread_pool
 from neurodata.signals import EventArray, Image, Sensor
 from neurodata.storage import unpack
 from neurodata.store import verify
@@ -280,6 +281,18 @@ def test_a_class_of_tonic_by_its_name(n_mnist: Path, folder: str) -> None:
         np.testing.assert_array_equal(sample.frames, reference(read, 4, "count"))
         assert sample.target == int(Path(sample.key).parent.name)
     assert neurodata.load("tonic:nmnist", T=4, source=n_mnist).store.path == store.path
+
+
+def test_a_store_of_a_class_of_tonic_is_repaired_by_its_name(n_mnist: Path) -> None:
+    store = neurodata.prepare("tonic:NMNIST", T=4, source=n_mnist).path
+    assert isinstance(store, Path)
+    shard = store / "data.zarr/sparse/code/0/c/0"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:9])
+    with pytest.raises(RecipeError, match="name it with --source DIR"):
+        repair_store(store, make_executor=thread_pool)
+    repair_store(store, SourceOfStore(n_mnist), make_executor=thread_pool)
+    assert shard.read_bytes() == whole
 
 
 def test_another_byte_in_a_file_of_tonics_is_another_source(n_mnist: Path) -> None:
