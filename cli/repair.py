@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ from .options import (
 
 
 def repair(
-    store: Annotated[str, typer.Argument(metavar="FOLDER", help="A store's folder.")],
+    store: Annotated[str, typer.Argument(metavar="STORE", help="A store's folder, or its URL (s3://, gs://).")],
     source: SourceOption = None,
     labels: LabelsOption = None,
     format: FormatOption = None,
@@ -49,22 +48,19 @@ def repair(
 
     neurodata repair cache/stores/dvs-gesture/dvs-gesture-0123456789ab-4567cdef --source ~/DvsGesture
 
+    neurodata repair s3://lab/neurodata/stores/n-mnist/n-mnist-0123456789ab
+
     neurodata repair cache/stores/folder-recordings/folder-0123456789ab-4567cdef --source recordings --labels labels.csv
     """
     from neurodata.datasets import make_windows
-    from neurodata.errors import StorageError
     from neurodata.pipeline import SourceOfStore, n_cores, process_pool, repair_store
     from neurodata.storage import locate
 
-    folder = locate(store)
-    if not isinstance(folder, Path):
-        raise StorageError(f"{folder}: is a URL; a store is repaired in a folder: repair a copy, and put it back")
-
     windows = make_windows(window_us, stride_us, before_us)
-    made_of = SourceOfStore(source, labels, format, parse_sensor(sensor), twin_size, twin_seed, windows)
+    made_of = SourceOfStore(source, labels, format, parse_sensor(sensor), windows, twin_size, twin_seed)
     with progress_bars() as progress:
         repaired = repair_store(
-            folder,
+            locate(store),
             made_of,
             cache,
             make_executor=lambda n_tasks: process_pool(min(workers or n_cores(), n_tasks)),

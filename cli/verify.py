@@ -43,9 +43,8 @@ def verify(
             print(problem)
     if not found.ok:
         n_problems = len(found.problems)
-        note(
-            f"{place}: {n_problems} problem{'s' * (n_problems > 1)}; "
-            f"`neurodata repair {place}` makes what is damaged again"
-        )
+        # Where no manifest was read, the problem says what to do: no store, an unfinished one, another version's.
+        way_out = f"; `neurodata repair {place}` makes what is damaged again" if found.n_files else ""
+        note(f"{place}: {n_problems} problem{'s' * (n_problems > 1)}{way_out}")
         raise typer.Exit(1)
     note(f"{place}: {found.n_files} files, {found.n_samples:,} samples, {'every byte' if deep else 'sizes'} right")

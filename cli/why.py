@@ -13,9 +13,8 @@ from .console import note, print_json
 from .options import JsonOption, dataset_of, recipe_of, without_password
 
 if TYPE_CHECKING:
-    from neurodata.pipeline import Difference
+    from neurodata.pipeline import Difference, StoreFacts
     from neurodata.recipe import Recipe
-    from neurodata.store import StoreReader
 
 SHOWN = 40
 
@@ -31,8 +30,10 @@ def why(one: Side, other: Side, json: JsonOption = False) -> None:
     """Say what differs between two stores, recipes, or orders to prepare one: which makes them two, not one.
 
     Dataset and reader versions, steps and their versions and parameters, layout and store version; between two stores
-    also the source, the samples, the schemes, and where all that is the same, the files. Steps at load, which no store
-    depends on, are compared between two recipes. Exit code as of `diff`: 0 nothing differs, 1 something, 2 trouble.
+    also the source, and the samples by which source files differ, the schemes, and where all that is the same, the
+    files. Steps at load, which no store depends on, are compared between two recipes. A store may be unfinished, or of
+    another format version, as far as it says what it is. Exit code as of `diff`: 0 nothing differs, 1 something, 2
+    trouble.
 
     Examples:
 
@@ -53,6 +54,9 @@ def why(one: Side, other: Side, json: JsonOption = False) -> None:
         print(f"neurodata: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
     names = [without_password(one), without_password(other)]
+    for side in sides:
+        if known_in_part := getattr(side, "note", ""):
+            note(f"neurodata: {known_in_part}")
     if json:
         listed = [{"place": entry.place, "one": entry.one, "other": entry.other} for entry in found]
         print_json({"one": names[0], "other": names[1], "same": not found, "differences": listed})
@@ -77,29 +81,28 @@ def _shown(value: Any) -> str:
     return "(nothing)" if value is None else str(value)
 
 
-def _side(text: str) -> StoreReader | Recipe:
+def _side(text: str) -> StoreFacts | Recipe:
     from neurodata.datasets import is_dataset
+    from neurodata.pipeline import store_facts
     from neurodata.storage import is_folder, is_url
-    from neurodata.store import StoreReader
 
     words = _words(text)
     if len(words) > 1 or is_dataset(words[0]):
         return _ordered(words)
     if is_url(text) or is_folder(Path(text)):
-        return StoreReader(text)
+        return store_facts(text)
     return _named(text)
 
 
-def _differences(one: StoreReader | Recipe, other: StoreReader | Recipe) -> list[Difference]:
-    from neurodata.pipeline import differences, store_differences, view_differences
+def _differences(one: StoreFacts | Recipe, other: StoreFacts | Recipe) -> list[Difference]:
+    from neurodata.pipeline import StoreFacts, differences, store_differences, view_differences
     from neurodata.recipe import Recipe
-    from neurodata.store import StoreReader
 
-    if isinstance(one, StoreReader) and isinstance(other, StoreReader):
+    if isinstance(one, StoreFacts) and isinstance(other, StoreFacts):
         return store_differences(one, other)
     if isinstance(one, Recipe) and isinstance(other, Recipe):
         return [*differences(one.canonical(), other.canonical()), *view_differences(one, other)]
-    return differences(*(side.canonical() if isinstance(side, Recipe) else side.head.recipe for side in (one, other)))
+    return differences(*(side.canonical() if isinstance(side, Recipe) else side.recipe for side in (one, other)))
 
 
 def _words(text: str) -> list[str]:
@@ -124,8 +127,9 @@ def _ordered(words: list[str]) -> Recipe:
 
     app = typer.Typer(add_completion=False)
     app.command()(prepare)
-    stated = get_command(app).make_context("prepare", list(words)).params
-    dataset = dataset_of(*(stated[name] for name in ("dataset", "labels", "format", "sensor")))
+    stated = get_command(app).make_context("prepare", list(words), help_option_names=[]).params
+    of_dataset = ("dataset", "labels", "format", "sensor", "window_us", "stride_us", "before_us")
+    dataset = dataset_of(*(stated[name] for name in of_dataset))
     names = ("recipe", "T", "split_by", "settings", "layout", "encoding")
     return recipe_of(dataset, *(stated[name] for name in names))
 

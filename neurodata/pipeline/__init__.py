@@ -10,6 +10,8 @@ from neurodata.pipeline._dask import dask_cluster as dask_cluster
 from neurodata.pipeline._executors import borrowed as borrowed
 from neurodata.pipeline._executors import process_pool as process_pool
 from neurodata.pipeline._executors import thread_pool as thread_pool
+from neurodata.pipeline._facts import StoreFacts as StoreFacts
+from neurodata.pipeline._facts import store_facts as store_facts
 from neurodata.pipeline._find import FoundStores as FoundStores
 from neurodata.pipeline._find import choose_store as choose_store
 from neurodata.pipeline._find import find_stores as find_stores

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import glob
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,8 +12,11 @@ from pathlib import Path
 
 from neurodata.errors import UnknownNameError
 from neurodata.pipeline._last_use import last_use_s
-from neurodata.storage import Location, is_file
+from neurodata.storage import Location, is_file, is_folder, locate
 from neurodata.store import MANIFEST
+
+# What is made to replace a store, or was replaced, stands beside it under a hidden name.
+_BESIDE = re.compile(r"\.(.+)\.(?:rebuild|old|repair|moving)")
 
 # Kind, which is the name of a folder of the root, and the pattern of its entries.
 PATTERNS = {"downloads": "[!.]*", "stores": "*/[!.]*", "runs": "[!.]*"}
@@ -43,15 +48,24 @@ class CacheEntry:
 
 
 def list_cache(root: Path) -> list[CacheEntry]:
-    """Downloads, stores and runs below a cache root, in this order, by name."""
-    return [
-        _entry(root, kind, folder)
-        for kind, pattern in PATTERNS.items()
-        for folder in sorted((root / kind).glob(pattern))
-    ]
+    """Downloads, stores and runs below a cache root, in this order, by name.
+
+    A store of which there is only what was to replace it, or was replaced, is an unfinished one.
+    """
+    found = {kind: set((root / kind).glob(pattern)) for kind, pattern in PATTERNS.items()}
+    for path in (root / "stores").glob("*/.*"):
+        if (named := _BESIDE.fullmatch(path.name)) and is_folder(path):
+            found["stores"].add(path.with_name(named[1]))
+    return [_entry(root, kind, folder) for kind, folders in found.items() for folder in sorted(folders)]
 
 
-def find_entry(entries: Sequence[CacheEntry], name: str, root: Path) -> CacheEntry:
+def folders_beside(store: Path) -> list[Path]:
+    """What was being made to replace a store, and what it replaced: left by runs that were killed."""
+    hidden = store.parent.glob(f".{glob.escape(store.name)}.*")
+    return sorted(path for path in hidden if (named := _BESIDE.fullmatch(path.name)) and named[1] == store.name)
+
+
+def find_entry(entries: Sequence[CacheEntry], name: str, root: Location) -> CacheEntry:
     """The entry of a cache that somebody names: as it is listed, with its kind before it, by its folder's name or path.
 
     Raises
@@ -59,7 +73,7 @@ def find_entry(entries: Sequence[CacheEntry], name: str, root: Path) -> CacheEnt
     UnknownNameError
         When there is none, or several.
     """
-    found = [entry for entry in entries if name in _names(entry) or Path(name).absolute() == entry.path]
+    found = [entry for entry in entries if name in _names(entry) or locate(name) == entry.path]
     if len(found) == 1:
         return found[0]
     if found:
@@ -77,8 +91,8 @@ def unused_since(entries: Iterable[CacheEntry], kinds: Iterable[str], before_s: 
 
 
 def _entry(root: Path, kind: str, folder: Path) -> CacheEntry:
-    size_bytes, newest_s = _measure(folder)
     is_store = kind == "stores"
+    size_bytes, newest_s = _measure(folder, *(folders_beside(folder) if is_store else ()))
     used_s = last_use_s(folder) if is_store else None
     return CacheEntry(
         kind=kind,
@@ -96,13 +110,13 @@ def _names(entry: CacheEntry) -> Iterator[str]:
         yield entry.path.name
 
 
-def _measure(folder: Path) -> tuple[int, float]:
-    """Bytes of all files below a folder, and when the newest of them was put there.
+def _measure(*folders: Path) -> tuple[int, float]:
+    """Bytes of all files below some folders, and when the newest of them was put there.
 
     Archives give their files the times of long ago: what counts is when a file came here.
     """
     size_bytes, newest_s = 0, 0.0
-    for path in (folder, *folder.rglob("*")):
+    for path in (path for folder in folders for path in (folder, *folder.rglob("*"))):
         with suppress(OSError):  # a run may be deleting it
             status = path.lstat()
             newest_s = max(newest_s, status.st_ctime)

@@ -30,8 +30,10 @@ from neurodata.storage._location import locate as locate
 from neurodata.storage._objects import create as create
 from neurodata.storage._objects import delete as delete
 from neurodata.storage._objects import each as each
+from neurodata.storage._objects import files_in as files_in
 from neurodata.storage._objects import folders_in as folders_in
 from neurodata.storage._objects import list_below as list_below
+from neurodata.storage._objects import move_to as move_to
 from neurodata.storage._objects import read_if_there as read_if_there
 from neurodata.storage._objects import size_if_there as size_if_there
 from neurodata.storage._objects import write_to as write_to

@@ -121,6 +121,31 @@ def delete(location: Location) -> None:
         raise StorageError(f"{location}: cannot be deleted ({error.strerror}); is the folder read-only?") from error
 
 
+def move_to(file: Location, place: Location) -> None:
+    """Give a file another place, where it replaces what is there, whole or not at all; both are local, or of one host.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be moved.
+    """
+    if isinstance(file, RemotePath):
+        assert isinstance(place, RemotePath)
+        call(file, "cp_file", file.url, place.url, size_bytes=size_if_there(file) or 0)
+        delete(file)
+        return
+    assert isinstance(place, Path)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise cannot("write", place, error) from error
+        with file.open("rb") as whole, writing(place) as copy:
+            shutil.copyfileobj(whole, copy)
+        delete(file)
+
+
 def list_below(location: Location) -> list[str]:
     """Paths, with forward slashes, of all files (and links) below a folder, sorted; none where it is missing."""
     if isinstance(location, Path):
@@ -144,13 +169,22 @@ def folders_in(location: Location) -> list[str]:
     """
     if isinstance(location, Path):
         return sorted(path.name for path in location.glob("*") if is_folder(path))
+    return _names_in(location, "directory")
+
+
+def files_in(location: RemotePath) -> list[str]:
+    """Names of the files in a folder behind a URL, not of those in its folders; as `folders_in`."""
+    return _names_in(location, "file")
+
+
+def _names_in(location: RemotePath, kind: str) -> list[str]:
     if urlsplit(location.url).scheme.lower() in ("http", "https"):
         raise StorageError(f"{location}: a web server does not list its folders; open a store by its own address")
     try:
         found = call(location, "ls", location.url, detail=True)
     except FileNotFoundError:
         return []
-    return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "directory")
+    return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == kind)
 
 
 def each(location: Location, function: Callable[[T], Result], items: Iterable[T]) -> list[Result]:

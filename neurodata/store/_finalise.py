@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +13,32 @@ from numpy.typing import NDArray
 from neurodata.datasets import PARTITIONS
 from neurodata.errors import StoreError
 from neurodata.recipe import STORE_VERSION
-from neurodata.storage import (
-    Location,
-    delete,
-    each,
-    list_below,
-    read_if_there,
-    remove_leftovers,
-    size_if_there,
-    write_to,
-)
+from neurodata.storage import Location, delete, each, read_if_there, size_if_there, write_to
 from neurodata.store._commit import commit_bytes, parse_commit
-from neurodata.store._layout import COMMITS, MANIFEST, ZARR, Layout, check_scheme_name, commit_path
+from neurodata.store._files import remove_others
+from neurodata.store._layout import MANIFEST, Layout, check_scheme_name, commit_path
 from neurodata.store._manifest import manifest_bytes
 from neurodata.store._records import Counts, Json, SchemeIndex, StoreHead
 from neurodata.store._table import NUMBER_COLUMNS, TEXT_COLUMNS, SampleTable, Span, text_to_bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """What makes a store of committed shards a finished one.
+
+    Parameters
+    ----------
+    small
+        Path inside the store to content, of every file of data.zarr but the shards.
+    files
+        Path inside the store to size and sha256, of every file but the manifest.
+    manifest
+        The manifest as a file.
+    """
+
+    small: Mapping[str, bytes]
+    files: Json
+    manifest: bytes
 
 
 def finalise(folder: Location, head: StoreHead, n_shards: int, schemes: Mapping[str, SchemeIndex]) -> None:
@@ -57,15 +67,34 @@ def finalise(folder: Location, head: StoreHead, n_shards: int, schemes: Mapping[
     StorageError
         When a file cannot be written.
     """
+    _replace(folder, finished([folder] * n_shards, folder, head, schemes))
+
+
+def finished(
+    shards: Sequence[Location], folder: Location, head: StoreHead, schemes: Mapping[str, SchemeIndex]
+) -> Finished:
+    """What `finalise` writes into a store; nothing is written.
+
+    Parameters
+    ----------
+    shards
+        For each shard the folder in which it is: that of the store, or of a part of it that was made elsewhere.
+    folder, head, schemes
+        As for `finalise`, and it raises the same.
+    """
     # zarr-python takes long to import, and reading does without it.
     from neurodata.store._zarr import zarr_files
 
-    read = each(folder, partial(_read_commit, folder), range(n_shards))
+    n_shards = len(shards)
+    read = each(folder, lambda shard: _read_commit(shards[shard], shard), range(n_shards))
     commits = [commit for commit, _ in read]
     for shard, commit in enumerate(commits):
         _check_commit(folder, shard, n_shards, commit, head.layout)
+    stated = [
+        (shards[shard] / name, entry) for shard, commit in enumerate(commits) for name, entry in commit["files"].items()
+    ]
+    each(folder, lambda file: _check_size(*file), stated)
     files = {name: entry for commit in commits for name, entry in commit["files"].items()}
-    each(folder, lambda file: _check_size(folder / file[0], file[1]), files.items())
     table = _sample_table(commits, head, folder)
     for name, scheme in schemes.items():
         _check_scheme(name, scheme, table)
@@ -87,7 +116,7 @@ def finalise(folder: Location, head: StoreHead, n_shards: int, schemes: Mapping[
             "files": files,
         }
     )
-    _replace(folder, small, files.keys(), manifest)
+    return Finished(small, files, manifest)
 
 
 def _read_commit(folder: Location, shard: int) -> tuple[Json, Json]:
@@ -177,14 +206,11 @@ def _entry(content: bytes) -> Json:
     return {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _replace(folder: Location, small: Mapping[str, bytes], kept: Collection[str], manifest: bytes) -> None:
+def _replace(folder: Location, made: Finished) -> None:
     """Bring the folder to exactly the files of the manifest; the manifest goes first and comes back last."""
     path = folder / MANIFEST
-    if read_if_there(path) != manifest:
+    if read_if_there(path) != made.manifest:
         delete(path)
-    found = [f"{part}/{file}" for part in (ZARR, COMMITS) for file in list_below(folder / part)]
-    each(folder, lambda file: delete(folder / file), [file for file in found if file not in kept])
-    if isinstance(folder, Path):
-        remove_leftovers(folder)
-    each(folder, lambda file: write_to(folder / file[0], file[1]), small.items())
-    write_to(path, manifest)
+    remove_others(folder, made.files)
+    each(folder, lambda file: write_to(folder / file[0], file[1]), made.small.items())
+    write_to(path, made.manifest)

@@ -13,7 +13,6 @@ import operator
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -361,12 +360,6 @@ def addresses(events: EventArray) -> NDArray[np.int64]:
 def commit_path(shard: int) -> str:
     """Path of a shard's commit record inside the store."""
     return f"{COMMITS}/{shard:05d}.json"
-
-
-def files_below(folder: Path, *parts: str) -> list[str]:
-    """Paths inside the store, sorted, of all files (and links) below some of its folders."""
-    paths = (path for part in parts for path in (folder / part).rglob("*"))
-    return sorted(path.relative_to(folder).as_posix() for path in paths if path.is_symlink() or not path.is_dir())
 
 
 def check_scheme_name(name: str) -> None:

@@ -35,17 +35,7 @@ def read_manifest(folder: Location) -> Json:
         When the file cannot be read.
     """
     path = folder / MANIFEST
-    try:
-        raw = read_bytes(path)
-    except FileNotFoundError:
-        raise _no_manifest(folder) from None
-    except NotADirectoryError:
-        raise StoreNotFoundError(f"{folder}: a file; a store is a folder with {MANIFEST}") from None
-    except StorageError:
-        raise
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
-    manifest = parse(raw, path)
+    manifest = parse(_manifest_as_it_is(folder), path)
     if (version := manifest.get("version")) != STORE_VERSION:
         is_older = isinstance(version, int) and version < STORE_VERSION
         way_out = "prepare the store again" if is_older else "upgrade with `pip install --upgrade neurodata-pipeline`"
@@ -54,7 +44,46 @@ def read_manifest(folder: Location) -> Json:
     missing = ENTRIES - manifest.keys()
     if missing:
         raise StoreError(f"{path}: the entries {', '.join(sorted(missing))} are missing; prepare the store again")
+    if not _are_files(manifest["files"]):
+        raise StoreError(f"{path}: its entry files does not say size and sha256 of each file; prepare the store again")
     return manifest
+
+
+def manifest_of_any_version(folder: Location) -> Json:
+    """The manifest of a finished store of any format version, if it is true.
+
+    Raises
+    ------
+    StoreNotFoundError, StoreError, StorageError
+        As `read_manifest`.
+    """
+    manifest = parse(_manifest_as_it_is(folder), folder / MANIFEST)
+    check_seal(manifest, SEAL, folder / MANIFEST)
+    return manifest
+
+
+def _manifest_as_it_is(folder: Location) -> bytes:
+    path = folder / MANIFEST
+    try:
+        return read_bytes(path)
+    except FileNotFoundError:
+        raise _no_manifest(folder) from None
+    except NotADirectoryError:
+        raise StoreNotFoundError(f"{folder}: a file; a store is a folder with {MANIFEST}") from None
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _are_files(files: object) -> bool:
+    return isinstance(files, dict) and all(
+        isinstance(entry, dict)
+        and type(entry.get("size_bytes")) is int
+        and isinstance(entry.get("sha256"), str)
+        and "\0" not in name
+        for name, entry in files.items()
+    )
 
 
 def _no_manifest(folder: Location) -> StoreNotFoundError | StoreError:

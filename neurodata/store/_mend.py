@@ -1,23 +1,37 @@
-"""Mending a store: what of it is whole, and putting whole files where damaged ones are."""
+"""Mending a store: what of it is damaged, and putting whole files where damaged ones are."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from neurodata.errors import NeurodataError, StorageError, StoreError, StoreNotFoundError
+from neurodata.progress import Progress, silent
 from neurodata.recipe import STORE_VERSION
-from neurodata.storage import delete, file_digest, is_file, is_folder, remove_leftovers
-from neurodata.store._layout import COMMITS, MANIFEST, ZARR, Layout, commit_path, files_below
+from neurodata.storage import (
+    Location,
+    RemotePath,
+    delete,
+    each,
+    is_file,
+    is_folder,
+    list_below,
+    move_to,
+    read_bytes,
+    write_to,
+)
+from neurodata.store._files import Files, files_of, problem_of, remove_others
+from neurodata.store._finalise import Finished
+from neurodata.store._layout import COMMITS, MANIFEST, ZARR, Layout, commit_path
 from neurodata.store._manifest import read_manifest
 from neurodata.store._records import Json, StoreHead, parse
 
 HEAD = f"{ZARR}/zarr.json"
 
 
-def read_head(folder: Path) -> tuple[StoreHead, Json | None]:
+def read_head(folder: Location) -> tuple[StoreHead, Json | None]:
     """What a store is, and its manifest; None where that is damaged: data.zarr tells the head as well.
 
     Raises
@@ -31,20 +45,25 @@ def read_head(folder: Path) -> tuple[StoreHead, Json | None]:
     """
     try:
         manifest = read_manifest(folder)
-    except (StoreNotFoundError, StorageError):
+    except StoreNotFoundError as missing:
+        if isinstance(folder, Path):
+            raise
+        return _head_of_data(folder, missing), None  # behind a URL, what else is there is not looked for
+    except StorageError:
         raise
     except StoreError as damage:
         return _head_of_data(folder, damage), None
     return StoreHead.from_json(manifest), manifest
 
 
-def _head_of_data(folder: Path, damage: StoreError) -> StoreHead:
+def _head_of_data(folder: Location, damage: StoreError | StoreNotFoundError) -> StoreHead:
     try:
-        said = parse((folder / HEAD).read_bytes(), folder / HEAD)["attributes"]["neurodata"]
+        said = parse(read_bytes(folder / HEAD), folder / HEAD)["attributes"]["neurodata"]
         if said["version"] == STORE_VERSION:
             return StoreHead.from_json(said)
-    except (OSError, NeurodataError, KeyError, TypeError, ValueError, AttributeError):
-        pass
+    except (OSError, NeurodataError, KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(damage, StoreNotFoundError) and isinstance(error, FileNotFoundError):
+            raise damage from None
     raise StoreError(f"{damage} (and {HEAD} does not tell what the store is)") from damage
 
 
@@ -58,34 +77,42 @@ def shard_files(layout: Layout, shard: int) -> list[str]:
     return [*layout.shard_paths(shard), commit_path(shard)]
 
 
-def are_whole(folder: Path, files: Mapping[str, Json], names: Iterable[str]) -> bool:
-    """Whether these files are there and have the size and sha256 that a manifest's entry `files` states."""
-    return all(name in files and _is_whole(folder / name, files[name]) for name in names)
+def damaged_files(folder: Location, files: Mapping[str, Json], progress: Progress = silent) -> list[str]:
+    """Those of the files that a manifest lists which are missing or have another size or sha256.
 
+    A file that the disk cannot read is damaged, too; one that cannot be had from behind a URL is not.
 
-def share_files(folder: Path, fresh: Path, names: Iterable[str]) -> None:
-    """Let files of a store be those of another as well: without a copy, where the file system can.
-
-    Nothing ever writes into a file of a store, so neither store sees what becomes of the other.
+    Raises
+    ------
+    StorageError
+        When what is behind a URL cannot be reached.
     """
-    for name in names:
-        place = fresh / name
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.unlink(missing_ok=True)
-            try:
-                place.hardlink_to(folder / name)
-            except OSError:
-                shutil.copyfile(folder / name, place)
-        except OSError as error:
-            raise _cannot(place, error) from error
+    found = files_of(folder)
+    total = sum(entry["size_bytes"] for entry in files.values())
+    damaged, done = [], 0
+    for name, entry in files.items():
+        if not _is_whole(folder, found, name, entry):
+            damaged.append(name)
+        done += entry["size_bytes"]
+        progress("verify files", done, total, "B")
+    return damaged
 
 
-def take_over(fresh: Path, folder: Path) -> tuple[list[str], list[str]]:
-    """Put the files of a fresh store where those of a damaged one are not whole; both are the same store.
+def take_over(fresh: Location, folder: Location, made: Finished, names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Put whole files where those of a damaged store are not; the manifest last.
 
-    Every file is replaced at once, the manifest last. Files below data.zarr/ and commits/ that are no part of the store
-    are deleted.
+    Every file is replaced at once. Files below data.zarr/ and commits/ that are no part of the store are deleted.
+
+    Parameters
+    ----------
+    fresh
+        Where the files are that were made again.
+    folder
+        The store.
+    made
+        What finishes it.
+    names
+        The files that were made again.
 
     Returns
     -------
@@ -94,53 +121,36 @@ def take_over(fresh: Path, folder: Path) -> tuple[list[str], list[str]]:
 
     Raises
     ------
-    StoreError
-        When the manifest of the damaged store is true and states other bytes; nothing is changed then.
     StorageError
         When a file cannot be replaced.
     """
-    manifest = read_manifest(fresh)
-    files: Json = manifest["files"]
-    content = (fresh / MANIFEST).read_bytes()
-    _require_same(folder, manifest)
-    removed = remove_others(folder, files)
-    replaced = [name for name in files if not _is_whole(folder / name, files[name])]
-    for name in replaced:
-        _move(fresh / name, folder / name)
-    if not is_file(folder / MANIFEST) or (folder / MANIFEST).read_bytes() != content:
-        _move(fresh / MANIFEST, folder / MANIFEST)
-        replaced.append(MANIFEST)
-    return replaced, removed
+    removed = remove_others(folder, made.files)
+    names = list(names)
+    damaged = damaged_files(folder, {name: made.files[name] for name in (*names, *made.small)})
+    for name in damaged:
+        if name in made.small:
+            _write(folder / name, made.small[name])
+        else:
+            _clear(folder / name)
+            move_to(fresh / name, folder / name)
+    if not _holds(folder / MANIFEST, made.manifest):
+        _write(folder / MANIFEST, made.manifest)
+        damaged.append(MANIFEST)
+    return damaged, removed
 
 
-def remove_others(folder: Path, files: Mapping[str, Json]) -> list[str]:
-    """Delete what is no part of a store with these files: below data.zarr/ and commits/, and left-overs of writers.
-
-    Returns
-    -------
-    list
-        Names of the files that were deleted.
+def require_same(folder: Location, manifest: Json, made: Finished) -> None:
+    """Compare what was made again with what the true manifest of a damaged store states.
 
     Raises
     ------
-    StorageError
-        When a file cannot be deleted.
+    StoreError
+        When these are other bytes.
     """
-    others = [name for name in files_below(folder, ZARR, COMMITS) if name not in files]
-    for name in others:
-        delete(folder / name)
-    remove_leftovers(folder)
-    return others
-
-
-def _require_same(folder: Path, made: Json) -> None:
-    _, manifest = read_head(folder)
-    if manifest is None:
-        return
+    now = parse(made.manifest, folder / MANIFEST)
     then: Json = manifest["files"]
-    now: Json = made["files"]
-    others = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    if others or manifest != made:
+    others = sorted(name for name in then.keys() | made.files.keys() if then.get(name) != made.files.get(name))
+    if others or manifest != now:
         what = f"{len(others)} of {len(then)} files, such as {others[0]}" if others else "other facts in the manifest"
         raise StoreError(
             f"{folder}: the same recipe and source give other bytes now ({what}): other versions of libraries (zstd, "
@@ -149,26 +159,46 @@ def _require_same(folder: Path, made: Json) -> None:
         )
 
 
-def _is_whole(path: Path, stated: Mapping[str, Any]) -> bool:
+def delete_below(folder: Location) -> None:
+    """Delete a folder of no store, as far as that can be done."""
+    if isinstance(folder, Path):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    with suppress(StorageError):
+        each(folder, lambda name: delete(folder / name), list_below(folder))
+
+
+def _is_whole(folder: Location, found: Files, name: str, entry: Json) -> bool:
     try:
-        return (
-            not path.is_symlink()
-            and path.stat().st_size == stated["size_bytes"]
-            and file_digest(path) == stated["sha256"]
-        )
-    except OSError:  # such as one that the disk cannot read
+        return problem_of(found, name, entry, read=True) is None
+    except (FileNotFoundError, EOFError):
+        return False
+    except OSError:
+        if isinstance(folder, RemotePath):
+            raise
         return False
 
 
-def _move(file: Path, place: Path) -> None:
+def _holds(place: Location, content: bytes) -> bool:
     try:
-        if is_folder(place) and not place.is_symlink():
+        return read_bytes(place) == content
+    except FileNotFoundError:
+        return False
+    except OSError:
+        if isinstance(place, RemotePath):
+            raise
+        return False
+
+
+def _write(place: Location, content: bytes) -> None:
+    _clear(place)
+    write_to(place, content)
+
+
+def _clear(place: Location) -> None:
+    """Take away what stands where a file shall be: an empty folder."""
+    if isinstance(place, Path) and is_folder(place) and not place.is_symlink():
+        try:
             place.rmdir()
-        place.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(place)
-    except OSError as error:
-        raise _cannot(place, error) from error
-
-
-def _cannot(place: Path, error: OSError) -> StorageError:
-    return StorageError(f"{place}: cannot be replaced: {error.strerror or error}")
+        except OSError as error:
+            raise StorageError(f"{place}: cannot be replaced: {error.strerror}") from error

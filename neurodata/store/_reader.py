@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -192,19 +192,6 @@ class StoreReader:
         self._check_index(index)
         return self._read_events(index, self._items_between(index, start_us, stop_us))
 
-    def packets(self, index: int, n: int) -> Iterator[EventArray]:
-        """The events of one sample, which may be longer than memory, in pieces of n (the last one shorter).
-
-        Raises
-        ------
-        StoreError
-            As for `read_events`.
-        """
-        self.require_events()
-        self._check_index(index)
-        start, stop = int(self.table.start[index]), int(self.table.stop[index])
-        return (self._read_events(index, (first, min(first + n, stop))) for first in range(start, stop, n))
-
     def _read_events(self, index: int, items: tuple[int, int]) -> EventArray:
         sensor = self.require_events().sensor
         t = self._read_items(index, "t", items).astype(np.int64) + self.table.origin_us[index]
@@ -229,10 +216,10 @@ class StoreReader:
         self._check_index(index)
         return self._read_column(index, 0)
 
-    def read_items(self, index: int, name: str, first: int = 0, last: int | None = None) -> NDArray[Any]:
+    def read_items(self, index: int, name: str, first: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Times "t" or addresses "address" as stored: an array that this thread's next read writes over.
 
-        Times are microseconds since `table.origin_us`. All, or those of the sample's events first to last - 1.
+        Times are microseconds since `table.origin_us`. `first` and `stop` (half-open) choose among the sample's events.
 
         Raises
         ------
@@ -241,8 +228,8 @@ class StoreReader:
         """
         self.require_events()
         self._check_index(index)
-        start, stop = int(self.table.start[index]), int(self.table.stop[index])
-        return self._read_items(index, name, (start + first, stop if last is None else start + last))
+        begin, end = int(self.table.start[index]), int(self.table.stop[index])
+        return self._read_items(index, name, (begin + first, end if stop is None else min(begin + stop, end)))
 
     def _read_items(self, index: int, name: str, items: tuple[int, int]) -> NDArray[Any]:
         """The items of a sample's shard from one to the other."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from neurodata.errors import MissingExtraError, NeurodataError, StoreError
 from neurodata.progress import Progress, silent
-from neurodata.signals import LAST_TIME_US
-from neurodata.storage import Location, locate, read_bytes
+from neurodata.storage import Fetched, Location, locate, read_bytes
+from neurodata.store._files import Files, files_of, others_of, problem_of
 from neurodata.store._layout import MANIFEST, Column
 from neurodata.store._manifest import SEAL, manifest_bytes, read_manifest
 from neurodata.store._reader import StoreReader
@@ -21,12 +21,11 @@ from neurodata.store._records import Json
 from neurodata.store._shard import MISSING, DamageError, ShardFile
 from neurodata.store._table import items_of_shards, spans_of
 from neurodata.store._verify_books import commit_problems, conservation_problems, head_problems
-from neurodata.store._verify_files import Files, files_of
 
-# Samples whose bytes are in memory at a time, of a store behind a URL; those of more items are read in parts.
-_READ_TOGETHER, _LONGEST_FETCHED = 32, 1 << 20
-# Events of a sample, and chunks of its times, that are in memory at a time.
-_EVENTS_AT_ONCE, _CHUNKS_AT_ONCE = 1 << 22, 1 << 7
+# Of a store behind a URL: what samples may take that are fetched in the same requests.
+_TOGETHER_BYTES = 32 << 20
+# Events of a sample that are in memory at a time.
+_EVENTS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +113,16 @@ def _files(path: Location, files: dict[str, Json], found: Files, deep: bool, pro
 
 def _file_problem(found: Files, name: str, entry: Json, deep: bool) -> str | None:
     try:
-        size_bytes = found.size_bytes(name)
-        if size_bytes != entry["size_bytes"]:
-            return f"{size_bytes} bytes; expected {entry['size_bytes']}"
-        if deep and (sha256 := found.sha256(name)) != entry["sha256"]:
-            return f"sha256 {sha256}; expected {entry['sha256']}"
+        return problem_of(found, name, entry, deep)
     except (OSError, EOFError) as error:
         return getattr(error, "strerror", None) or str(error)
-    return None
 
 
 def _orphans(path: Location, files: dict[str, Json], found: Files) -> Iterator[str]:
-    for name in found.names():
+    for name in others_of(path, found.names(), files):
         # Locks and the desktop's own files are hidden ones beside the manifest; what killed writers left ends in .tmp.
         is_control = "/" not in name and name.startswith(".") and not name.endswith(".tmp")
-        if name != MANIFEST and name not in files and not is_control:
+        if name != MANIFEST and not is_control:
             yield f"{path / name}: does not belong to the store (the manifest does not list it); delete it"
 
 
@@ -136,6 +130,10 @@ def _samples(reader: StoreReader, deep: bool, progress: Progress) -> Iterator[st
     """Problems of the shards' indexes and, with `deep`, of the chunks and what they hold."""
     layout, table, n_shards = reader.head.layout, reader.table, reader.manifest["n_shards"]
     spans = spans_of(table, layout)
+    sizes = sum(
+        ((span.stop - span.start) * column.item_bytes for column, span in zip(layout.all_columns, spans, strict=True)),
+        np.zeros(len(table), np.int64),
+    )
     n_items = [items_of_shards(table.shard, span.stop, n_shards) for span in spans]
     size = layout.samples_per_shard
     for shard in range(n_shards):
@@ -143,56 +141,65 @@ def _samples(reader: StoreReader, deep: bool, progress: Progress) -> Iterator[st
         for column, n in zip(layout.all_columns, n_items, strict=True):
             yield from _column(reader, column, shard, n[shard], samples)
         if deep:
-            yield from _read_problems(reader, samples)
+            yield from _read_problems(reader, samples, sizes[samples])
         progress("verify samples", int(samples[-1]) + 1, len(reader), "samples")
 
 
-def _read_problems(reader: StoreReader, samples: NDArray[np.int64]) -> Iterator[str]:
-    for first in range(0, len(samples), _READ_TOGETHER):
-        together = samples[first : first + _READ_TOGETHER]
-        is_short = reader.table.stop[together] - reader.table.start[together] <= _LONGEST_FETCHED
-        with reader.fetch(together[is_short]).in_use():
+def _read_problems(reader: StoreReader, samples: NDArray[np.int64], sizes_bytes: NDArray[np.int64]) -> Iterator[str]:
+    for together in _together(samples, sizes_bytes):
+        with (reader.fetch(together) if len(together) > 1 else Fetched()).in_use():
             for index in together.tolist():
                 yield from _sample(reader, index)
 
 
+def _together(samples: NDArray[np.int64], sizes_bytes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Neighbouring samples that take no more than `_TOGETHER_BYTES`, or one alone."""
+    bounds, total = [0], 0
+    for k, size_bytes in enumerate(sizes_bytes.tolist()):
+        if total + size_bytes > _TOGETHER_BYTES and k > bounds[-1]:
+            bounds.append(k)
+            total = 0
+        total += size_bytes
+    return np.split(samples, bounds[1:])
+
+
 def _sample(reader: StoreReader, index: int) -> Iterator[str]:
     """Problems of the chunks of one sample, and of what they hold."""
-    reads: list[Callable[[], object]] = [partial(reader.read, index)]
-    if reader.array is None:
-        reads = [partial(_check_events, reader, index), partial(_check_time_index, reader, index)]
+    reads: list[Callable[[], object]] = [
+        partial(_check_events, reader, index) if reader.array is None else partial(reader.read, index)
+    ]
     reads += [partial(reader.read_target, index, target.name) for target in reader.head.targets]
-    for read in reads:
+    for read_part in reads:
         try:
-            read()
+            read_part()
         except NeurodataError as error:
             yield str(error)
 
 
 def _check_events(reader: StoreReader, index: int) -> None:
-    """Raise an error where events of a sample, which may be longer than memory, are none, or not in time order."""
-    before_us = -LAST_TIME_US - 1
-    for packet in reader.packets(index, _EVENTS_AT_ONCE):
-        if packet.start_us < before_us:
-            key = reader.table.keys[index]
-            raise StoreError(
-                f"sample {key!r} of {reader.path}: time goes back from {before_us} to {packet.start_us} us"
-            )
-        before_us = packet.stop_us - 1
+    """Raise StoreError where a sample's events are none, or are others than the time index says; a part at a time."""
+    sensor = reader.require_events().sensor
+    n_places = sensor.polarities * sensor.height * sensor.width
+    n_events = int(reader.table.stop[index] - reader.table.start[index])
+    places, times = reader.time_index(index)
+    last = 0
+    for first in range(0, n_events, _EVENTS_AT_ONCE):
+        stop = first + _EVENTS_AT_ONCE
+        t = reader.read_items(index, "t", first, stop)
+        if t[0] < last or (t[1:] < t[:-1]).any():
+            raise _untrue(reader, index, f"of the events {first} to {min(stop, n_events)} some are before others")
+        last = t[-1]
+        here = slice(*np.searchsorted(places, (first, stop)))
+        if (wrong := np.flatnonzero(t[places[here] - first] != times[here])).size:
+            place, told = places[here][wrong[0]], times[here][wrong[0]]
+            found = t[place - first]
+            raise _untrue(reader, index, f"the time index has {told} for its event {place}, which is at {found}")
+        if (reader.read_items(index, "address", first, stop) >= n_places).any():
+            raise _untrue(reader, index, "an address beyond the sensor's pixels")
 
 
-def _check_time_index(reader: StoreReader, index: int) -> None:
-    """Raise StoreError where the time index of a sample has other times than its events."""
-    all_places, all_times = reader.time_index(index)
-    for k in range(0, len(all_places), _CHUNKS_AT_ONCE):
-        places, times = all_places[k : k + _CHUNKS_AT_ONCE], all_times[k : k + _CHUNKS_AT_ONCE]
-        found = reader.read_items(index, "t", int(places[0]), int(places[-1]) + 1)[places - places[0]]
-        if not np.array_equal(found, times):
-            wrong = int(np.flatnonzero(found != times)[0])
-            raise StoreError(
-                f"sample {reader.table.keys[index]!r} of {reader.path}: the time index has {times[wrong]} for its "
-                f"event {places[wrong]}, which is at {found[wrong]}"
-            )
+def _untrue(reader: StoreReader, index: int, what: str) -> StoreError:
+    return StoreError(f"sample {reader.table.keys[index]!r} of {reader.path}: {what}")
 
 
 def _column(reader: StoreReader, column: Column, shard: int, n_items: int, samples: NDArray[np.int64]) -> Iterator[str]:

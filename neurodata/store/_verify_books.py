@@ -30,7 +30,9 @@ def head_problems(reader: StoreReader) -> Iterator[str]:
     """Whether data.zarr says of itself what the manifest says, and the identity is that of the recipe."""
     try:
         said = parse(read_bytes(reader.path / HEAD), reader.path / HEAD)["attributes"]["neurodata"]
-        same = {name: said[name] for name in reader.head.to_json()} == _plain(reader.head.to_json())
+        head = reader.head.to_json()
+        # True is not 1, nor 1.0.
+        same = canonical_json({name: said[name] for name in head}) == canonical_json(head)
     except NeurodataError as error:
         yield str(error)
     except (OSError, KeyError, TypeError) as error:
@@ -38,9 +40,20 @@ def head_problems(reader: StoreReader) -> Iterator[str]:
     else:
         if not same:
             yield f"{reader.path / HEAD}: says of the store other than {MANIFEST}"
+    yield from _scheme_problems(reader)
     expected = hashlib.sha256(canonical_json(reader.head.recipe)).hexdigest()
     if reader.head.recipe_id != expected:
         yield f"{reader.path / MANIFEST}: recipe_id is {reader.head.recipe_id}; its recipe has {expected}"
+
+
+def _scheme_problems(reader: StoreReader) -> Iterator[str]:
+    """Whether data.zarr has the schemes that the manifest has."""
+    folder = f"{ZARR}/schemes/"
+    names = {name.removeprefix(folder).split("/")[0] for name in reader.manifest["files"] if name.startswith(folder)}
+    if (names := names - {"zarr.json"}) != set(reader.schemes):
+        yield f"{reader.path / MANIFEST}: its schemes are {sorted(reader.schemes)}; {folder} has {sorted(names)}"
+    if reader.schemes and reader.head.default_scheme not in reader.schemes:
+        yield f"{reader.path / MANIFEST}: has no scheme {reader.head.default_scheme!r}, its default"
 
 
 def commit_problems(reader: StoreReader) -> Iterator[str]:

@@ -438,7 +438,7 @@ def test_stores_that_cannot_be_repaired_say_what_to_do(tmp_path: Path) -> None:
     of_objects = neurodata.prepare(source(Recordings()), layout="events")
     items = [(np.ones((2, 3), np.uint8), 0)]
     imported = import_dataset(items, name="n-mnist", layout="sparse")  # as one that neurodata knows
-    for store, message in ((of_objects, "force=True"), (imported, "neurodata import")):
+    for store, message in ((of_objects, r"an object in Python, repair it there"), (imported, "neurodata import")):
         damage(store)
         with pytest.raises(RecipeError, match=message):
             repaired(store, tmp_path)

@@ -49,7 +49,9 @@ def test_damage_is_found_repaired_and_found_no_more(damaged: tuple[Path, Path], 
         (("/nowhere",), 1, "/nowhere: no such store"),
         (("STORE", "--twin-size", "30"), 2, "made of files of source_id"),
         (("STORE", "--labels", "labels.csv"), 2, "are stated for folder:DIR only"),
-        (("s3://lab/store",), 1, "is a URL"),
+        (("https://lab.org/store",), 1, "a web server takes no files: repair a copy"),
+        (("memory://lab/store",), 1, "no finished store there"),
+        (("STORE", "--window-us", "5"), 2, "are stated for folder:DIR only"),
     ],
 )
 def test_a_repair_that_cannot_be_is_said(
@@ -62,3 +64,17 @@ def test_a_repair_that_cannot_be_is_said(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert shard.read_bytes() == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_names_that_the_terminal_has_no_letters_for_are_listed(tmp_path: Path, encoding: str) -> None:
+    for name in (b"caf\xe9", "µ".encode()):
+        run_folder = Path(os.fsdecode(os.fsencode(tmp_path / "runs") + b"/" + name))
+        run_folder.mkdir(parents=True)
+        (run_folder / "result.json").write_text("{}")
+    command = [sys.executable, "-c", "from neurodata.cli import main; main()", "cache", "--cache", str(tmp_path)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    listed = [line.split()[-1] for line in done.stdout.splitlines()]
+    assert listed == ([b"caf\xe9", "µ".encode()] if encoding.startswith("utf") else [b"caf\\udce9", b"\\xb5"])

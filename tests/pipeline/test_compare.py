@@ -5,20 +5,32 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import neurodata
-from neurodata.pipeline import Difference, differences, store_differences, view_differences
+from neurodata.pipeline import (
+    Difference,
+    StoreFacts,
+    differences,
+    store_differences,
+    store_facts,
+    view_differences,
+)
+from neurodata.pipeline._record import PlanRecord
 from neurodata.recipe import load_recipe
+from neurodata.signals import EventArray, Sensor
 from neurodata.storage import canonical_json
 from neurodata.store import StoreReader
+from neurodata.store._records import seal
 
 CANONICAL = {
     "store_version": 3,
@@ -121,12 +133,69 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_stores_differ_in_recipe_source_samples_and_schemes(stores: dict[str, Path]) -> None:
-    plain, three, more = (StoreReader(stores[name]) for name in ("plain", "three", "more"))
+    plain, three, more = (store_facts(stores[name]) for name in ("plain", "three", "more"))
     assert store_differences(plain, plain) == []
     assert store_differences(plain, three) == [Difference("event_frame.T", 2, 3)]
     found = {entry.place: (entry.one, entry.other) for entry in store_differences(plain, more)}
-    assert found.keys() == {"source_id", "samples", "samples that only one has", "scheme official"}
+    names = {"source_id", "samples", "samples that only one has", "such samples are", "scheme official"}
+    assert names <= found.keys()
     assert (found["samples"], found["samples that only one has"]) == ((20, 30), (0, 10))
+    assert found["such samples are"][0] == []
+    assert set(found["such samples are"][1]) <= set(StoreReader(stores["more"]).table.keys)
+
+
+def folder_store(folder: Path, cache: Path, other: str = "", n_other: int = 0) -> StoreFacts:
+    """A store of three recordings; `other`: the one that is another one, with so many events."""
+    for name in ("a", "b", "c"):
+        n = n_other if name == other else 30
+        pixels = [np.full(n, 1 + (name == other), np.uint16) for _ in "xy"]
+        events = EventArray(np.arange(n), *pixels, np.ones(n, np.bool_), Sensor(4, 4))
+        neurodata.write(events, folder / name / "0.es")
+    recipe = folder / "small.toml"
+    recipe.write_text('dataset = "folder"\nsamples_per_shard = 2\n[[steps]]\nname = "event_frame"\nT = 2\n')
+    store = neurodata.prepare(f"folder:{folder}", recipe=recipe, sensor=Sensor(4, 4), cache=cache).path
+    return store_facts(store)
+
+
+def test_which_source_files_differ_is_told_by_the_samples(tmp_path: Path) -> None:
+    first = folder_store(tmp_path / "one" / "drives", tmp_path / "cache")
+    assert store_differences(first, folder_store(tmp_path / "same" / "drives", tmp_path / "cache2")) == []
+    shorter = store_differences(first, folder_store(tmp_path / "shorter" / "drives", tmp_path / "cache", "b", 20))
+    found = {entry.place: (entry.one, entry.other) for entry in shorter}
+    assert found["n_events of 1 samples that both have, such as 'b/0.es'"] == ([30], [20])
+    assert found["duration_us of 1 samples that both have, such as 'b/0.es'"] == ([29], [19])
+    # As many events at the same times, but elsewhere: the table is the same, and the shard tells.
+    elsewhere = store_differences(first, folder_store(tmp_path / "elsewhere" / "drives", tmp_path / "cache", "b", 30))
+    assert [entry.place.split(" ")[0] for entry in elsewhere] == ["source_id", "sha256"]
+    assert "'b/0.es'" in elsewhere[1].place
+
+
+def test_a_store_of_another_version_is_compared_by_its_manifest(stores: dict[str, Path], tmp_path: Path) -> None:
+    older = shutil.copytree(stores["plain"], tmp_path / "older")
+    manifest = json.loads((older / "manifest.json").read_bytes())
+    recipe = manifest["recipe"] | {"store_version": 1}
+    del manifest["sha256"], manifest["form"]
+    (older / "manifest.json").write_bytes(seal(manifest | {"version": 1, "recipe": recipe}, "sha256"))
+    done = run(stores["plain"], older)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "store_version")
+    assert "format version 1" in done.stderr
+    (older / "manifest.json").write_bytes(b"{}" + seal(manifest, "sha256"))
+    assert run(stores["plain"], older).returncode == 2
+
+
+def test_an_unfinished_store_is_compared_by_its_plan(stores: dict[str, Path], tmp_path: Path) -> None:
+    unfinished = shutil.copytree(stores["three"], tmp_path / "unfinished")
+    (unfinished / "manifest.json").unlink()
+    done = run(stores["plain"], unfinished)
+    assert (done.returncode, done.stdout) == (1, "event_frame.T\n< 2\n> 3\n")
+    assert "not finished" in done.stderr
+    record = PlanRecord(StoreReader(stores["three"]).head, {}, [])
+    shutil.rmtree(unfinished / "data.zarr")
+    assert run(stores["plain"], unfinished).returncode == 2
+    (unfinished / ".plan.json").write_bytes(record.to_bytes())
+    assert store_differences(store_facts(stores["plain"]), store_facts(unfinished)) == [
+        Difference("event_frame.T", 2, 3)
+    ]
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -149,6 +218,7 @@ def test_the_command_takes_stores_recipes_and_orders(stores: dict[str, Path], tm
     [
         ("/nowhere", "/nowhere: neither a store's folder, nor a recipe, nor a dataset"),
         ("n-mnist --bogus", "No such option: --bogus"),
+        ("n-mnist --help", "No such option: --help"),
         ("n-mnist --T many", "--T"),
         ("folder", "folder:DIR --recipe folder"),
         ("", "nothing to compare"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import random
@@ -10,25 +12,33 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 
 import neurodata
 from neurodata import registry
+from neurodata.adapters import exchange
+from neurodata.datasets import Windows
 from neurodata.errors import NeurodataError, RecipeError, StoreError, StoreNotFoundError
 from neurodata.pipeline import Repaired, SourceOfStore, repair_store, thread_pool
+from neurodata.signals import EventArray, Sensor
+from neurodata.storage import RemotePath, _remote
 from neurodata.store import verify
 from neurodata.store._records import seal
+from tests.pipeline.test_prepare_url import files_at
+from tests.storage.remotes import Stumbling, register, s3_bucket, s3_server
 
 
 def tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def repair(path: Path, **made_of: Any) -> Repaired:
+def repair(path: Path | RemotePath, **made_of: Any) -> Repaired:
     return repair_store(path, SourceOfStore(**made_of), make_executor=lambda n_tasks: thread_pool(min(2, n_tasks)))
 
 
@@ -109,6 +119,54 @@ def test_a_file_that_is_a_link_is_damage_and_what_it_leads_to_is_left(
     assert tree(store) == whole
     assert not shard_of[3].is_symlink()
     assert (tmp_path / "elsewhere").is_file()
+
+
+def test_a_part_of_a_store_that_is_kept_elsewhere_behind_a_link_stays_there(
+    store: Path, source: Path, shard_of: dict[int, Path], tmp_path: Path
+) -> None:
+    whole = tree(store)
+    for part in ("samples", "sparse"):
+        shutil.move(store / "data.zarr" / part, tmp_path / part)
+        (store / "data.zarr" / part).symlink_to(tmp_path / part)
+    assert verify(store, deep=True).problems == ()
+    (store / "commits/00099.json").write_text("")
+    assert repair(store) == Repaired(store, removed=("commits/00099.json",))
+    flip(shard_of[3])
+    assert repair(store, folder=source).n_shards == 1
+    assert (store / "data.zarr/sparse").is_symlink()
+    assert {name: (store / name).read_bytes() for name in whole} == whole
+    neurodata.prepare("dvs-gesture", recipe=source.parent / "small-shards.toml", source=source)
+    (store / "manifest.json").unlink()
+    neurodata.prepare("dvs-gesture", recipe=source.parent / "small-shards.toml", source=source)
+    assert {name: (store / name).read_bytes() for name in whole} == whole
+
+
+def test_a_store_named_by_a_link_is_repaired_where_it_is(
+    store: Path, source: Path, shard_of: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to another disk, beside which nothing could be made to be renamed."""
+    whole = tree(store)
+    (tmp_path / "mine").symlink_to(store)
+    flip(shard_of[3])
+    assert repair(tmp_path / "mine", folder=source).path == store
+    assert tree(store) == whole
+
+
+def test_a_part_of_a_store_on_another_disk_is_repaired_by_a_copy(
+    store: Path, source: Path, shard_of: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tree(store)
+    flip(shard_of[3])
+    replace = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.parent != target.parent:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert repair(store, folder=source).n_shards == 1
+    assert tree(store) == whole
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "spaces"])
@@ -198,7 +256,7 @@ def test_a_killed_repair_goes_on_with_what_it_had_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("neurodata.pipeline._repair.finalise", die)
+        patch.setattr("neurodata.pipeline._repair.finished", die)
         with pytest.raises(KeyboardInterrupt):
             repair(store, folder=source)
 
@@ -253,6 +311,143 @@ def test_recordings_of_ones_own_are_repaired_from_their_folder(tmp_path: Path, s
     assert tree(store) == whole
     assert verify(store, deep=True).ok
     assert np.all([frames.shape[0] == 3 for frames, _ in neurodata.open_store(store)["train"]])
+
+
+def drives(folder: Path) -> Path:
+    """Two recordings of 900 events in 90 ms."""
+    for name in ("a", "b"):
+        rng = np.random.default_rng(ord(name))
+        pixels = [rng.integers(0, 9, 900).astype(np.uint16) for _ in "xy"]
+        events = EventArray(np.arange(0, 90_000, 100), *pixels, np.ones(900, np.bool_), Sensor(9, 9))
+        neurodata.write(events, folder / name / "0.es")
+    return folder
+
+
+def test_windows_that_share_events_are_repaired_when_they_are_stated(tmp_path: Path) -> None:
+    folder = drives(tmp_path / "drives")
+    words: dict[str, Any] = {"window_us": 20_000, "stride_us": 5_000, "layout": "events", "sensor": Sensor(9, 9)}
+    store = neurodata.prepare(f"folder:{folder}", **words).path
+    assert isinstance(store, Path)
+    whole = tree(store)
+    for column in ("t", "address", "chunk_t"):
+        flip(store / f"data.zarr/events/{column}/0/c/0")
+    with pytest.raises(RecipeError, match="--window-us"):
+        repair(store, folder=folder, sensor=Sensor(9, 9))
+    repaired = repair(store, folder=folder, sensor=Sensor(9, 9), windows=Windows(20_000, 5_000))
+    assert len(repaired.replaced) == 3
+    assert tree(store) == whole
+
+
+def test_a_store_of_objects_in_python_is_repaired_from_them(tmp_path: Path) -> None:
+    of_torch = pytest.importorskip("neurodata.adapters.torch")
+
+    def to_signal(t: Any) -> EventArray:
+        return EventArray(t, *np.zeros((2, len(t)), np.uint16), np.ones(len(t), np.bool_), Sensor(9, 9))
+
+    items = [(np.arange(0, 100, 5) * k, k % 2) for k in range(1, 6)]
+    dataset = of_torch.source(items, Sensor(9, 9), to_signal, name="mine")
+    store = neurodata.prepare(dataset, T=2, cache=tmp_path).path
+    assert isinstance(store, Path)
+    whole = tree(store)
+    (store / "commits/00000.json").unlink()
+    with pytest.raises(RecipeError, match=r"SourceOfStore\(dataset="):
+        repair(store)
+    assert repair(store, dataset=dataset).n_shards == 1
+    assert tree(store) == whole
+
+
+def test_a_store_that_was_imported_is_imported_again(store: Path, tmp_path: Path) -> None:
+    exchange.export_store(neurodata.open_store(store), "npz", tmp_path / "npz")
+    imported = exchange.import_samples(tmp_path / "npz").path
+    assert isinstance(imported, Path)
+    (imported / "commits/00000.json").unlink()
+    with pytest.raises(RecipeError, match=r"was imported.*`neurodata import` what it was imported from once more"):
+        repair(imported)
+
+
+@pytest.fixture(params=["memory", "stumbling", "s3"])
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A cache root behind a URL."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "s3":
+            pytest.importorskip("moto")
+            pytest.importorskip("s3fs")
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            yield f"{stack.enter_context(s3_bucket(patch, stack.enter_context(s3_server())))}/nd"
+        else:
+            register()
+            _remote._filesystem.cache_clear()
+            yield f"{request.param}://{tmp_path.name}/nd"
+            register()
+
+
+def damage(file: RemotePath, how: str) -> None:
+    fs, path = fsspec.core.url_to_fs(file.url)
+    if how == "gone":
+        fs.rm_file(path)
+    else:
+        content = fs.cat_file(path)
+        fs.pipe_file(path, content[:-9] if how == "cut" else bytes([content[0] ^ 1]) + content[1:])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_store_behind_a_url_is_repaired_there(source: Path, recipe: Path, lab: str) -> None:
+    store = neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=lab).path
+    assert isinstance(store, RemotePath)
+    whole = files_at(store)
+    assert repair(store) == Repaired(store)
+    damage(store / "data.zarr/sparse/code/3/c/0", "flipped")
+    damage(store / "data.zarr/sparse/code/7/c/0", "gone")
+    damage(store / "commits/00009.json", "cut")
+    damage(store / "data.zarr/samples/key/c/0/0", "flipped")
+    fs, path = fsspec.core.url_to_fs(store.url)
+    fs.pipe_file(f"{path}/data.zarr/stray", b"stray")
+    repaired = repair(store, folder=source)
+    assert (repaired.n_shards, repaired.removed, len(repaired.replaced)) == (3, ("data.zarr/stray",), 4)
+    assert files_at(store) == whole
+    for how in ("gone", "cut", "flipped"):
+        damage(store / "manifest.json", how)
+        damage(store / "data.zarr/sparse/code/30/c/0", "flipped")
+        assert repair(store, folder=source).n_shards == 1
+        assert files_at(store) == whole
+    assert set(files_at(store.parent)) == {f"{store.name}/{name}" for name in whole}
+
+
+def test_a_repair_behind_a_url_that_fails_loses_nothing_and_goes_on(
+    source: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register()
+    _remote._filesystem.cache_clear()
+    monkeypatch.setattr(_remote, "PATIENCE", _remote.Patience(attempts=2, pause_s=0.001))
+    store = neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache="stumbling://lab/nd").path
+    assert isinstance(store, RemotePath)
+    whole = files_at(store)
+    for shard in (3, 7, 30):
+        damage(store / f"data.zarr/sparse/code/{shard}/c/0", "flipped")
+    damaged = files_at(store)
+
+    def fail(wanted: str) -> None:
+        def stumble(method: str, path: str, is_done: bool) -> None:
+            if wanted in f"{method} {path}":
+                raise OSError("503 slow down")
+
+        Stumbling.stumble = staticmethod(stumble)  # type: ignore[assignment, unused-ignore]
+
+    fail("cat_file /lab/nd/stores")
+    with pytest.raises(NeurodataError, match="503 slow down"):
+        repair(store, folder=source)
+    fail("cp_file")
+    with pytest.raises(NeurodataError, match="cp_file failed: 503 slow down"):
+        repair(store, folder=source)
+    fail("nothing")
+    assert files_at(store) == damaged
+
+    def encode_nothing(n_tasks: int) -> Any:
+        raise AssertionError(n_tasks)
+
+    repair_store(store, SourceOfStore(source), make_executor=encode_nothing)
+    assert files_at(store) == whole
+    register()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,10 +18,19 @@ import pytest
 
 import neurodata
 from neurodata.errors import StorageError, UnknownNameError
-from neurodata.pipeline import CacheEntry, find_entry, list_cache, move_store, remove_entry, unused_since
+from neurodata.pipeline import (
+    CacheEntry,
+    find_entry,
+    list_cache,
+    list_remote_stores,
+    move_store,
+    remove_entry,
+    unused_since,
+)
 from neurodata.pipeline._last_use import last_use_s, note_use
-from neurodata.storage import RemotePath, exclusive, index_root
+from neurodata.storage import RemotePath, _lease, _remote, exclusive, index_root, remote_sizes
 from neurodata.store import verify
+from tests.storage.remotes import Stumbling, register
 
 DAY_S = 86400
 
@@ -139,9 +149,35 @@ def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
 def test_what_is_behind_a_url_is_left_to_its_own_tools(tmp_path: Path) -> None:
     entry = CacheEntry("stores", "n-mnist/x", RemotePath("s3://lab/stores/n-mnist/x"), 0, "finished")
     assert unused_since([entry], ["stores"], time.time()) == []
-    for tend in (lambda: remove_entry(entry, tmp_path), lambda: move_store(entry, tmp_path, tmp_path)):
-        with pytest.raises(StorageError, match="with the tools of that storage"):
-            tend()
+    with pytest.raises(StorageError, match="with the tools of that storage"):
+        move_store(entry, tmp_path, tmp_path)
+
+
+def test_a_store_behind_a_url_is_deleted_manifest_first_unless_a_run_holds_a_lease(tmp_path: Path) -> None:
+    register()
+    _remote._filesystem.cache_clear()
+    root = RemotePath("stumbling://lab/nd")
+    for T in (1, 2):
+        neurodata.prepare("n-mnist", T=T, twin=True, twin_size=20, cache=root.url)
+    one, other = list_remote_stores(root)
+    assert isinstance(one.path, RemotePath)
+    asked: list[str] = []
+    for part in ("", ".2-of-4"):
+        with (
+            exclusive(one.path.parent / f".{one.path.name}{part}.lock", "preparing n-mnist"),
+            pytest.raises(StorageError, match="in use by preparing n-mnist"),
+        ):
+            remove_entry(one, tmp_path)
+    assert list_remote_stores(root) == [one, other]
+    Stumbling.stumble = staticmethod(  # type: ignore[assignment, unused-ignore]
+        lambda method, path, is_done: asked.append(path) if method == "rm_file" and not is_done else None
+    )
+    remove_entry(find_entry([one, other], one.path.url, root), tmp_path)
+    assert asked[0].endswith("manifest.json")
+    assert list_remote_stores(root) == [other]
+    assert verify(other.path, deep=True).ok
+    assert {name.split("/")[0] for name in remote_sizes(other.path.parent)} == {other.path.name}
+    register()
 
 
 @pytest.mark.parametrize("kind", ["downloads", "runs", "stores/n-mnist"])
@@ -194,6 +230,73 @@ def test_what_a_run_works_on_is_neither_deleted_nor_moved(
             with pytest.raises(StorageError, match="in use by"):
                 move_store(entry, root, tmp_path / "other")
         assert tree(entry.path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "lease"),
+    [
+        ("runs/first", ".lock"),  # as training holds it
+        ("downloads/n-mnist-twin-v1-n20-s0", ".train.zip.download.lock"),
+        ("downloads/n-mnist-twin-v1-n20-s0", ".unpacking/.train.unpack.lock"),
+    ],
+)
+def test_leases_inside_of_a_folder_are_seen(root: Path, name: str, lease: str) -> None:
+    entry = entry_of(root, name)
+    before = tree(folder_of(entry))
+    with exclusive(folder_of(entry) / lease, "training"), pytest.raises(StorageError, match="in use by training"):
+        remove_entry(entry, root)
+    assert tree(folder_of(entry)) == before
+    # That of a run that was killed is nobody's.
+    killed = {"what": "training", "owner": "x", "process": 2**22 + 1, "host": "here", "machine": _lease._machine()}
+    (folder_of(entry) / ".lock").write_text(json.dumps(killed))
+    remove_entry(entry, root)
+    assert not folder_of(entry).exists()
+
+
+@pytest.mark.parametrize("beside", ["rebuild", "old", "repair", "moving"])
+def test_what_killed_runs_left_beside_a_store_is_counted_listed_and_deleted(root: Path, beside: str) -> None:
+    entry = stores(root)[0]
+    folder = folder_of(entry)
+    left = folder.rename(folder.with_name(f".{folder.name}.{beside}"))
+    (found,) = [found for found in stores(root) if found.name == entry.name]
+    assert (found.size_bytes, found.state) == (entry.size_bytes, "unfinished")
+    shutil.copytree(left, folder)
+    assert entry_of(root, entry.name).size_bytes == 2 * entry.size_bytes
+    shutil.rmtree(folder)
+    remove_entry(found, root)
+    assert not left.exists()
+    (folder.with_name(".mine.old")).mkdir()
+    with pytest.raises(StorageError, match="does not look like"):
+        remove_entry(entry_of(root, "n-mnist/mine"), root)
+
+
+def test_a_move_that_was_killed_before_it_deleted_is_finished_by_the_next(root: Path, tmp_path: Path) -> None:
+    entry = stores(root)[0]
+    target = tmp_path / "other" / "stores" / entry.name
+    shutil.copytree(folder_of(entry), target)
+    (target / "data.zarr/zarr.json").write_text("{}")
+    with pytest.raises(StorageError, match="is there already"):
+        move_store(entry, root, tmp_path / "other")
+    shutil.copy(folder_of(entry) / "data.zarr/zarr.json", target / "data.zarr/zarr.json")
+    assert move_store(entry, root, tmp_path / "other") == target
+    assert not folder_of(entry).exists()
+    assert verify(target, deep=True).ok
+
+
+@pytest.mark.parametrize("link", ["store", "data.zarr"])
+def test_a_store_is_not_deleted_for_a_link_that_leads_to_it(root: Path, tmp_path: Path, link: str) -> None:
+    entry = stores(root)[0]
+    target = tmp_path / "other" / "stores" / entry.name
+    target.parent.mkdir(parents=True)
+    if link == "store":
+        target.symlink_to(folder_of(entry))
+    else:
+        shutil.copytree(folder_of(entry), target)
+        shutil.rmtree(target / link)
+        (target / link).symlink_to(folder_of(entry) / link)
+    with pytest.raises(StorageError, match="is there already"):
+        move_store(entry, root, tmp_path / "other")
+    assert verify(entry.path, deep=True).ok
 
 
 def test_stores_that_were_unused_for_long_are_chosen_longest_first() -> None:

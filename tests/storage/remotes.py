@@ -85,6 +85,9 @@ class Stumbling(MemoryFileSystem):  # type: ignore[misc, unused-ignore]
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
         self._stumbling("pipe_file", path, lambda: super(Stumbling, self).pipe_file(path, value, mode, **options))
 
+    def cp_file(self, path1: str, path2: str, **options: Any) -> None:
+        self._stumbling("cp_file", path1, lambda: super(Stumbling, self).cp_file(path1, path2, **options))
+
     def rm_file(self, path: str) -> None:
         self._stumbling("rm_file", path, lambda: super(Stumbling, self).rm_file(path))
 

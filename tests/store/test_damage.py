@@ -18,21 +18,27 @@ from tests.store import test_ragged as ragged
 from tests.store import test_targets as targets
 from tests.store.stores import build, contents, frames_of, layout_of
 
-STORES = ["dense", "sparse", "events", "targets"]
+STORES = ["dense", "sparse", "events", "shared events", "targets"]
+# Different ones in one run of all kinds.
+COMPRESSION: dict[str, Any] = {"dense": "zstd", "events": "zstd"}
 
 
-def whole(kind: str, folder: Path) -> Path:
+def whole(kind: str, folder: Path, compression: Any = None) -> Path:
     """A store of two shards, the last of which is not full."""
+    words: dict[str, Any] = {"samples_per_shard": 2, "compression": compression or COMPRESSION.get(kind, "none")}
     if kind == "dense":
-        layout = layout_of(samples_per_shard=2, compression="zstd")
+        layout = layout_of(**words)
         return build(folder, frames_of(3, layout), layout)
     if kind == "sparse":
-        return ragged.build(folder, ragged.sparse_layout(samples_per_shard=2), ragged.clips_of([3, 1, 2]))
-    if kind == "events":
-        layout_of_events = ragged.EventsLayout(ragged.SENSOR, samples_per_shard=2, compression="zstd")
-        return ragged.build(folder, layout_of_events, ragged.recordings_of([9, 1, 5]))
-    specs = (targets.SPECS[0], targets.SPECS[2])
-    return targets.build(folder, targets.layout_of(specs, samples_per_shard=2), targets.samples_of(3, specs))
+        return ragged.build(folder, ragged.sparse_layout(**words), ragged.clips_of([3, 1, 2]))
+    if kind == "targets":
+        specs = (targets.SPECS[0], targets.SPECS[2])
+        return targets.build(folder, targets.layout_of(specs, **words), targets.samples_of(3, specs))
+    recordings = ragged.recordings_of([9, 1, 5])
+    if kind == "shared events":
+        first = recordings[0]
+        recordings = [first, first.between(int(first.t[4]), None), recordings[2]]
+    return ragged.build(folder, ragged.EventsLayout(ragged.SENSOR, **words), recordings)
 
 
 def damages(content: bytes, rng: np.random.Generator) -> Iterator[tuple[str, bytes | None]]:
@@ -116,6 +122,12 @@ def resealed(path: Path, seal_name: str, change: dict[str, Any]) -> None:
         ({"counts": {"reed": 3}}, "its counts are no counts"),
         ({"default_scheme": "odd-even"}, "says of the store other than manifest.json"),
         ({"recipe_id": "00" * 32}, "recipe_id is 00"),
+        ({"partial": 0}, "says of the store other than manifest.json"),
+        ({"schemes": {}}, "its schemes are []; data.zarr/schemes/ has ['odd-even', 'official']"),
+        *(
+            ({"files": files}, "does not say size and sha256 of each file")
+            for files in (None, 3, [], {"a": 3}, {"a": {}}, {"a": {"size_bytes": "3", "sha256": ""}}, {"a\0b": {}})
+        ),
     ],
 )
 def test_a_manifest_that_is_sealed_and_untrue_is_found(change: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -149,6 +161,29 @@ def test_a_commit_record_of_other_samples_than_the_table_is_found(entry: str, tm
     other = {"key": "other", "targets": {"place": [7, 8]}}.get(entry, 77)
     resealed(path, "record_sha256", {"samples": [sample | {entry: other}]})
     assert f"{entry} differ from the sample table" in " ".join(verify(store, deep=True).problems)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_files_in_the_place_of_others_are_found(kind: str, tmp_path: Path) -> None:
+    """Each a true file, of the size that is expected or not: of another shard, or of another store."""
+    store, other = whole(kind, tmp_path / "store"), tmp_path / "other"
+    shutil.copytree(store, other)
+    reader = StoreReader(store)
+    for one, two in zip(*(reader.head.layout.shard_paths(shard) for shard in (0, 1)), strict=True):
+        if (other / one).read_bytes() == (other / two).read_bytes():
+            continue  # such as time indexes of short samples
+        shutil.copy(other / one, store / two)
+        shutil.copy(other / two, store / one)
+        problems = verify(store, deep=True).problems
+        assert all(any(name in problem for problem in problems) for name in (one, two))
+        shutil.copy(other / one, store / one)
+        shutil.copy(other / two, store / two)
+    assert verify(store, deep=True).ok
+    manifest = json.loads((store / "manifest.json").read_bytes())
+    resealed(other / "manifest.json", "sha256", {"source_id": "ab" * 32})
+    shutil.copy(other / "manifest.json", store / "manifest.json")
+    assert "says of the store other than" in " ".join(verify(store).problems)
+    assert manifest["source_id"] != "ab" * 32
 
 
 def test_a_copied_store_verifies_wherever_it_lies(tmp_path: Path) -> None:

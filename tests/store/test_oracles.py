@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorstore
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurodata.steps import STORABLE
-from neurodata.store import DenseLayout, StoreReader, verify
-from tests.store.stores import build, frames_of, layout_of, rows_of, schemes_of
+from neurodata.store import DenseLayout, EventsLayout, StoreReader, verify
+from neurodata.store._layout import EVENTS_PER_CHUNK
+from tests.store import test_ragged as ragged
+from tests.store import test_targets as targets
+from tests.store.stores import build, contents, frames_of, layout_of, rows_of, schemes_of
+from tests.store.test_damage import STORES, whole
 
 layouts = st.builds(
     layout_of,
@@ -63,6 +68,39 @@ def test_zarr_opens_the_whole_group_without_a_warning(tmp_path: Path) -> None:
     assert (frames.shards, frames.chunks) == ((3, 2, 2, 3, 4), (1, 2, 2, 3, 4))
     assert frames.metadata.dimension_names == ("sample", "time", "polarity", "y", "x")
     assert group.attrs["neurodata"]["classes"] == ["left", "right", "still"]
+
+
+@pytest.mark.parametrize("kind", [*STORES, "all targets"])
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_every_array_of_every_layout_is_the_same_to_both_and_is_all_there_is(
+    kind: str, compression: Any, tmp_path: Path
+) -> None:
+    if kind == "all targets":
+        store = targets.build(tmp_path / "store", targets.layout_of(compression=compression), targets.samples_of(4))
+    else:
+        store = whole(kind, tmp_path / "store", compression)
+    group = zarr.open_group(store / "data.zarr", mode="r")
+    seen = {f"data.zarr/{name}/zarr.json" for name, _ in group.members(max_depth=None)} | {"data.zarr/zarr.json"}
+    for name, array in group.members(max_depth=None):
+        if isinstance(array, zarr.Array):
+            other = tensorstore_array(store / "data.zarr" / name)
+            np.testing.assert_array_equal(array[...], other.read().result())
+            assert array.dtype == other.dtype.numpy_dtype
+            assert array.metadata.dimension_names == tuple(label or None for label in other.domain.labels)
+            seen |= {path for path in contents(store) if path.startswith(f"data.zarr/{name}/c/")}
+    assert seen == {path for path in contents(store) if path.startswith("data.zarr/")}
+
+
+def test_the_time_index_is_every_32768th_time_to_both(tmp_path: Path) -> None:
+    n = 2 * EVENTS_PER_CHUNK + 5
+    store = ragged.build(tmp_path, EventsLayout(ragged.SENSOR, samples_per_shard=2), ragged.recordings_of([n, 9]))
+    times, index = (store / f"data.zarr/events/{column}/0" for column in ("t", "chunk_t"))
+    for t, chunk_t in (
+        (zarr.open_array(times, mode="r")[...], zarr.open_array(index, mode="r")[...]),
+        (tensorstore_array(times).read().result(), tensorstore_array(index).read().result()),
+    ):
+        np.testing.assert_array_equal(chunk_t[:3], t[::EVENTS_PER_CHUNK])
+        assert not chunk_t[3:].any()
 
 
 def test_tables_and_schemes_are_plain_arrays(tmp_path: Path) -> None:

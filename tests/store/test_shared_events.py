@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -201,18 +200,8 @@ def test_a_time_index_that_is_not_true_is_found(long_store: StoreReader, monkeyp
     assert "the time index has" in problems[0]
 
 
-def test_a_sample_is_read_in_packets(long_store: StoreReader) -> None:
-    for index, n in [(1, 1), (1, EVENTS_PER_CHUNK), (1, 50_001), (2, 7), (5, 999)]:
-        packets = list(itertools.islice(long_store.packets(index, n), 200))
-        whole = long_store.read_events(index)
-        assert packets == list(itertools.islice(whole.packets(n), 200))
-    with pytest.raises(IndexError):
-        long_store.packets(7, 1)
-
-
 def test_samples_longer_than_memory_are_verified_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_verify, "_EVENTS_AT_ONCE", 10_000)
-    monkeypatch.setattr(_verify, "_CHUNKS_AT_ONCE", 1)
     sample = long_sample()
     store = build(tmp_path / "true", layout("none"), [sample])
     read: list[int] = []
@@ -226,26 +215,27 @@ def test_samples_longer_than_memory_are_verified_in_parts(tmp_path: Path, monkey
     assert verify(store, deep=True).ok
     assert len(read) > 20
     assert max(read) <= 10_000
-    monkeypatch.setattr(StoreReader, "packets", lambda self, k, n: iter([sample[20_000:], sample[:20_000]]))
-    assert any("time goes back from" in problem for problem in verify(store, deep=True).problems)
+    read_items = StoreReader.read_items
+    monkeypatch.setattr(StoreReader, "read_items", lambda *call: read_items(*call)[::-1])
+    assert any("some are before others" in problem for problem in verify(store, deep=True).problems)
 
 
 def test_long_samples_behind_a_url_are_not_fetched_whole(
     long_store: StoreReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_verify, "_LONGEST_FETCHED", 1_000)
-    fetched: list[int] = []
+    monkeypatch.setattr(_verify, "_TOGETHER_BYTES", 8_000)
+    fetched: list[list[int]] = []
     inner = StoreReader.fetch
 
     def noted(self: StoreReader, indices: Any, *rest: Any) -> Any:
-        fetched.extend(indices.tolist())
+        fetched.append(indices.tolist())
         return inner(self, indices, *rest)
 
     monkeypatch.setattr(StoreReader, "fetch", noted)
     assert verify(long_store.path, deep=True).ok
-    lengths = (long_store.table.stop - long_store.table.start).tolist()
-    assert fetched == [index for index, n in enumerate(lengths) if n <= 1_000]
-    assert 0 < len(fetched) < len(lengths)
+    n_events = long_store.table.stop - long_store.table.start
+    assert fetched
+    assert all(n_events[together].sum() <= 1_000 for together in fetched)
 
 
 def test_a_damaged_time_index_is_refused_where_it_is_needed(tmp_path: Path) -> None:
@@ -327,3 +317,50 @@ def test_packets_too_long_for_stored_times_are_an_error(tmp_path: Path) -> None:
     packets = Packets([at_times([0]), at_times([2**32])], 2, 0, 2**32)
     with pytest.raises(StoreError, match="71 minutes"):
         build(tmp_path, layout(), [packets])
+
+
+@pytest.mark.parametrize("at_once", [7_001, EVENTS_PER_CHUNK, 10**6])
+def test_a_long_sample_is_verified_piece_by_piece(
+    long_store: StoreReader, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurodata.store._verify._EVENTS_AT_ONCE", at_once)
+    most, read = [0], StoreReader.read_items
+
+    def measured(self: StoreReader, *arguments: Any) -> Any:
+        found = read(self, *arguments)
+        most.append(len(found))
+        return found
+
+    monkeypatch.setattr(StoreReader, "read_items", measured)
+    assert verify(long_store.path, deep=True).ok
+    assert 0 < max(most) <= at_once
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (0, 5_000, "some are before others"),
+        (9, 0, "some are before others"),
+        (10, 0, "of the events 10 to 20 some are before others"),
+    ],
+)
+def test_times_that_go_back_are_found_also_between_pieces(
+    place: int, value: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurodata.store._verify._EVENTS_AT_ONCE", 10)
+    pieces = EventsLayout.pieces
+
+    def false(self: EventsLayout, signal: EventArray, key: str) -> Any:
+        t, address = pieces(self, signal, key)
+        t[place] = value
+        return t, address
+
+    monkeypatch.setattr(EventsLayout, "pieces", false)
+    build(tmp_path, layout(), [at_times(list(range(0, 250, 10)))])
+    assert words in " ".join(verify(tmp_path, deep=True).problems)
+
+
+def test_addresses_beyond_the_sensor_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurodata.store._layout.addresses", lambda events: np.full(len(events), 40))
+    build(tmp_path, layout(), [at_times([1, 2, 3])])
+    assert "an address beyond the sensor's pixels" in " ".join(verify(tmp_path, deep=True).problems)
