@@ -18,15 +18,16 @@ from tests.pipeline.test_prepare import tree
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 # Prepares under a quick lease, as if on a machine of its own: nobody can ask whether its process lives. When some
-# shards are finished its wall clock jumps, and it waits until it is told to go on.
+# shards are finished its wall clock jumps, and it waits until it is told to go on; or it jumps while another run is
+# waited for.
 PREPARE = """
-import sys, time
+import sys, threading, time
 from pathlib import Path
 from neurodata.storage import _lease
 from neurodata.storage._lease import Rhythm
 recipe, source, cache, machine, jump_s, silence_s = sys.argv[1:]
 _lease._machine = lambda: machine
-_lease.RHYTHM = Rhythm(beat_s=0.05, silence_s=float(silence_s), look_s=0.02, settle_s=0.1)
+_lease.RHYTHM = Rhythm(beat_s=0.4, silence_s=float(silence_s), look_s=0.02, settle_s=0.1)
 clock, ahead_s = time.time, [0.0]
 time.time = lambda: clock() + ahead_s[0]
 import neurodata
@@ -38,9 +39,16 @@ def progress(stage, done, total, unit):
         while not Path(cache, "go").exists():
             time.sleep(0.01)
 
+def jump():
+    ahead_s[0] = float(jump_s)
+    print("waits", flush=True)
+
+def on_wait(message):
+    threading.Timer(0.5, jump).start()
+
 try:
     store = neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=cache, workers=1, progress=progress,
-                              on_wait=lambda message: print("waits", flush=True))
+                              on_wait=on_wait)
 except neurodata.NeurodataError as error:
     sys.exit(str(error))
 print(store.path)
@@ -103,7 +111,7 @@ def test_a_killed_run_with_a_wrong_clock_loses_its_lease(
     (lease,) = cache.glob("stores/*/.*.lock")
     os.utime(lease, (time.time() + jump_s,) * 2)
     (cache / "go").touch()
-    output, errors = start(recipe, source, cache, "other", 0, silence_s=0.5).communicate(timeout=120)
+    output, errors = start(recipe, source, cache, "other", 0, silence_s=1.5).communicate(timeout=120)
     assert output.startswith("waits\n"), errors
     assert kept.items() <= commits(cache).items()
     assert len(kept) >= 3
@@ -119,16 +127,14 @@ def test_a_run_that_slept_through_its_lease_stops_and_harms_nothing(
     first.send_signal(signal.SIGSTOP)  # a closed laptop
     try:
         (tmp_path / "cache" / "go").touch()
-        output, errors = start(*arguments, "other", 0, silence_s=0.5).communicate(timeout=120)
+        output, errors = start(*arguments, "other", 0, silence_s=1.5).communicate(timeout=120)
         store = Path(output.split()[-1])
         assert tree(store) == quiet, errors
-        finished = commits(tmp_path / "cache")
     finally:
         first.send_signal(signal.SIGCONT)
     _, said = first.communicate(timeout=60)
     assert first.returncode == 1
     assert "another run has taken over" in said
     assert "Traceback" not in said
-    assert commits(tmp_path / "cache") == finished
-    assert tree(store) == quiet
+    assert tree(store) == quiet  # what was in hand is written once more, with the same bytes
     assert [path.name for path in store.parent.iterdir()] == [store.name]
