@@ -8,6 +8,7 @@ import typer
 
 from .console import note, progress_bars
 from .options import (
+    BeforeOption,
     CacheOption,
     EncodingOption,
     FormatOption,
@@ -19,9 +20,11 @@ from .options import (
     Settings,
     SourceOption,
     SplitByOption,
+    StrideOption,
     TimeSteps,
     TwinOption,
     TwinSizeOption,
+    WindowOption,
     dataset_of,
     recipe_of,
     source_of,
@@ -46,6 +49,9 @@ def finalise(
     labels: LabelsOption = None,
     format: FormatOption = None,
     sensor: SensorOption = None,
+    window_us: WindowOption = None,
+    stride_us: StrideOption = None,
+    before_us: BeforeOption = None,
     twin: TwinOption = False,
     twin_size: TwinSizeOption = None,
     cache: CacheOption = None,
@@ -67,13 +73,15 @@ def finalise(
 
     place: Location
     if is_dataset(target):
-        found = dataset_of(target, labels, format, sensor)
+        found = dataset_of(target, labels, format, sensor, window_us, stride_us, before_us)
         chosen = recipe_of(found, recipe, T, split_by, settings, layout, encoding)
         request = source_of(found, source, twin, twin_size)
         with progress_bars() as progress:
             place = finalise_recipe(chosen, request, cache, progress=progress, on_wait=note)
     else:
-        if twin or any(option is not None for option in (T, recipe, encoding, layout, source, labels, twin_size)):
+        steps = (T, split_by, settings, recipe, encoding, layout)
+        files = (source, labels, format, sensor, window_us, stride_us, before_us, twin_size)
+        if twin or any(option is not None for option in steps + files):
             raise typer.BadParameter(f"{target} is a store, which says by itself what it is: leave the options out")
         place = finalise_folder(target, on_wait=note)
     tell_store(StoreReader(place), reused=False, json=json)
