@@ -245,6 +245,20 @@ class TestSlurm:
         ):
             executor.submit(die).result(timeout=60)
 
+    def test_jobs_that_cannot_be_looked_at_are_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Such as on a share that is away: who waits for them would wait for ever."""
+        import submitit
+
+        def fail(job: object, force_check: bool = False) -> bool:
+            raise OSError("Stale file handle")
+
+        monkeypatch.setattr(submitit.LocalJob, "done", fail)
+        with (
+            pytest.raises(StorageError, match=r"Slurm job \d+ ended .*Stale file handle"),
+            slurm_jobs(1, 1, tmp_path, cluster="local") as executor,
+        ):
+            executor.submit(int).result(timeout=10)
+
     def test_jobs_end_with_the_run(self, tmp_path: Path) -> None:
         class Killed(BaseException):
             pass
