@@ -170,11 +170,13 @@ def test_a_coordinator_killed_at_twenty_moments(place: Path, undisturbed: dict[s
         check_resumes(cache, workers, partial(prepare, place, cache, kind, others), undisturbed, least)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("kind", "seed"), [("processes", 0), ("processes", 1), ("dask", 2)])
 def test_a_coordinator_of_processes_killed(
-    place: Path, undisturbed: dict[str, bytes], tmp_path: Path, seed: int
+    place: Path, undisturbed: dict[str, bytes], tmp_path: Path, kind: str, seed: int
 ) -> None:
-    run = start(place / "small-shards.toml", place / "source", tmp_path)
+    if kind == "dask":
+        pytest.importorskip("distributed")
+    run = start(place / "small-shards.toml", place / "source", tmp_path, "--executor", kind)
     time.sleep(random.Random(seed).random() * 0.01)
     os.kill(run.pid, signal.SIGKILL)
     run.communicate()
