@@ -29,10 +29,10 @@ mount -o remount,size=64m $3
 {PREPARE} --cache $3/cache && cp -r $3/cache $4
 """
 
-# Room for one page is left in $TMPDIR: it is found to be writable, and then takes no shard.
+# Room for eight pages is left in $TMPDIR: it is found to be writable, and then takes no shard.
 FULL_TMPDIR = f"""
 mount -t tmpfs -o size=256k none $3
-head -c 258048 /dev/zero > $3/filler
+head -c 229376 /dev/zero > $3/filler
 export TMPDIR=$3
 {PREPARE} --cache memory://full --layout dense
 echo "exit $?"
@@ -77,8 +77,11 @@ def test_a_full_tmpdir_of_a_store_behind_an_address_is_an_error_that_says_so(
 ) -> None:
     pytest.importorskip("fsspec")
     (disk := tmp_path / "disk").mkdir()
-    done = in_namespace(FULL_TMPDIR, recipe, source, disk)
+    (large := tmp_path / "large.toml").write_text(
+        recipe.read_text().replace("samples_per_shard = 1", 'samples_per_shard = 64\ncompression = "none"')
+    )
+    done = in_namespace(FULL_TMPDIR, large, source, disk)
     assert done.stdout == "exit 1\n", done.stderr  # and nothing is left
-    assert "memory://full/stores/dvs-gesture/small-shards-" in done.stderr
+    assert "memory://full/stores/dvs-gesture/large-" in done.stderr
     assert "set TMPDIR to another disk" in done.stderr
     assert "Traceback" not in done.stderr
