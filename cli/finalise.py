@@ -79,9 +79,9 @@ def finalise(
         with progress_bars() as progress:
             place = finalise_recipe(chosen, request, cache, progress=progress, on_wait=note)
     else:
-        windows = (window_us, stride_us, before_us)
-        stated = (T, recipe, encoding, layout, source, labels, twin_size, *windows)
-        if twin or any(option is not None for option in stated):
+        steps = (T, split_by, settings, recipe, encoding, layout)
+        files = (source, labels, format, sensor, window_us, stride_us, before_us, twin_size)
+        if twin or any(option is not None for option in steps + files):
             raise typer.BadParameter(f"{target} is a store, which says by itself what it is: leave the options out")
         place = finalise_folder(target, on_wait=note)
     tell_store(StoreReader(place), reused=False, json=json)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurodata import registry as registry
+    from neurodata.api import finalise as finalise
     from neurodata.api import load as load
     from neurodata.api import open_store as open_store
     from neurodata.api import prepare as prepare
+    from neurodata.api import prepare_share as prepare_share
     from neurodata.errors import NeurodataError as NeurodataError
     from neurodata.formats import Entry as Entry
     from neurodata.formats import open_collection as open_collection
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from neurodata.signals import Sensor as Sensor
 
 _HOMES = {
-    "neurodata.api": ("load", "open_store", "prepare"),
+    "neurodata.api": ("finalise", "load", "open_store", "prepare", "prepare_share"),
     "neurodata.errors": ("NeurodataError",),
     "neurodata.formats": ("Entry", "open_collection", "open_recording", "read", "write"),
     "neurodata.loader": ("Loader", "Split", "Store"),

@@ -1,4 +1,4 @@
-"""The public verbs that compose several floors: prepare, load, open_store."""
+"""The public verbs that compose several floors: prepare (whole or in shares), load, open_store."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from neurodata.datasets import Dataset, find_dataset, make_windows
 from neurodata.errors import RecipeError
 from neurodata.loader import Split, Store
 from neurodata.pipeline import (
+    MakeExecutor,
+    Share,
     borrowed,
     choose_store,
+    finalise_folder,
     find_stores,
     n_cores,
     note_use,
@@ -23,10 +26,11 @@ from neurodata.pipeline import (
     source_request,
     thread_pool,
 )
+from neurodata.pipeline import prepare_share as prepare_recipe_share
 from neurodata.progress import Progress, silent
 from neurodata.recipe import load_recipe
 from neurodata.signals import Sensor
-from neurodata.storage import RemotePath, search_roots
+from neurodata.storage import Location, RemotePath, search_roots
 from neurodata.store import Verify
 
 
@@ -119,12 +123,7 @@ def prepare(
     --------
     >>> store = neurodata.prepare("dvs-gesture", T=16, twin=True)  # doctest: +SKIP
     """
-    if workers is not None and (not isinstance(workers, int) or workers < 1):
-        raise RecipeError(f"workers={workers!r}: expected an integer from 1 on")
-
-    def make_executor(n_tasks: int) -> AbstractContextManager[Executor]:
-        return borrowed(executor) if executor is not None else thread_pool(min(workers or n_cores(), n_tasks))
-
+    make_executor = _executor_maker(workers, executor)
     windows = make_windows(window_us, stride_us, before_us)
     chosen = find_dataset(dataset, labels=labels, format=format, sensor=sensor, windows=windows)
     prepared = prepare_recipe(
@@ -137,6 +136,97 @@ def prepare(
         on_wait=on_wait,
     )
     return open_store(prepared.path)
+
+
+def prepare_share(
+    dataset: str | Dataset,
+    shard: tuple[int, int],
+    T: int | None = None,
+    split_by: str | None = None,
+    recipe: str | Path | None = None,
+    source: str | Path | None = None,
+    twin: bool = False,
+    layout: str | None = None,
+    cache: str | Path | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    *,
+    encoding: str | None = None,
+    labels: str | Path | None = None,
+    format: str | None = None,
+    sensor: Sensor | None = None,
+    window_us: int | None = None,
+    stride_us: int | None = None,
+    before_us: int | None = None,
+    twin_size: int | None = None,
+    twin_seed: int = 0,
+    progress: Progress = silent,
+    on_wait: Callable[[str], None] | None = None,
+    **step_overrides: Mapping[str, Any],
+) -> Location:
+    """One job's share of what `prepare` does, for job arrays; `finalise` makes the store when all shares are written.
+
+    Parameters
+    ----------
+    shard
+        (I, N): the I-th of N shares of the shards, I from 1 on. Shares may be written in any order and at the same
+        time; a share that is there is done at once.
+    dataset, T, split_by, recipe, source, twin, layout, cache, workers, executor, encoding, labels, format, sensor, \
+    window_us, stride_us, before_us, twin_size, twin_seed, progress, on_wait, step_overrides
+        As for `prepare`, and the same in all jobs.
+
+    Returns
+    -------
+    Path or RemotePath
+        The store's folder or URL, to be given to `finalise`: it cannot be opened yet.
+
+    Raises
+    ------
+    NeurodataError
+        As `prepare`; RecipeError when there is no such share, StoreError when another job follows another plan.
+
+    Examples
+    --------
+    >>> folder = neurodata.prepare_share("dvs-gesture", (3, 16), T=16, source="/data/DvsGesture")  # doctest: +SKIP
+    >>> store = neurodata.finalise(folder)  # doctest: +SKIP
+    """
+    try:
+        share = Share(*shard)
+    except TypeError:
+        raise RecipeError(f"shard={shard!r}: expected (I, N), such as (3, 16)") from None
+    windows = make_windows(window_us, stride_us, before_us)
+    chosen = find_dataset(dataset, labels=labels, format=format, sensor=sensor, windows=windows)
+    return prepare_recipe_share(
+        load_recipe(chosen, recipe, T=T, split_by=split_by, layout=layout, encoding=encoding, overrides=step_overrides),
+        source_request(chosen, source, twin, twin_size, twin_seed),
+        share,
+        cache,
+        make_executor=_executor_maker(workers, executor),
+        progress=progress,
+        on_wait=on_wait,
+    )
+
+
+def finalise(path: str | Path | RemotePath, *, on_wait: Callable[[str], None] | None = None) -> Store:
+    """Make a finished store of the shares that jobs wrote; one that is finished is opened.
+
+    Parameters
+    ----------
+    path
+        What `prepare_share` gave, in any of the jobs.
+    on_wait
+        As for `prepare`.
+
+    Raises
+    ------
+    StoreNotFoundError
+        When there are no shares of a job array.
+    StoreError
+        When shards are missing (it names them).
+    StorageError
+        When files cannot be read or written.
+    """
+    return open_store(finalise_folder(path, on_wait=on_wait))
 
 
 def load(
@@ -279,6 +369,16 @@ def open_store(
     store = Store(path, stage=stage, stage_limit=stage_limit, verify=verify)
     note_use(store.path)
     return store
+
+
+def _executor_maker(workers: int | None, executor: Executor | None) -> MakeExecutor:
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise RecipeError(f"workers={workers!r}: expected an integer from 1 on")
+
+    def make_executor(n_tasks: int) -> AbstractContextManager[Executor]:
+        return borrowed(executor) if executor is not None else thread_pool(min(workers or n_cores(), n_tasks))
+
+    return make_executor
 
 
 def _prepare_command(

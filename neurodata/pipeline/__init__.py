@@ -7,6 +7,7 @@ from neurodata.pipeline._compare import differences as differences
 from neurodata.pipeline._compare import store_differences as store_differences
 from neurodata.pipeline._compare import view_differences as view_differences
 from neurodata.pipeline._dask import dask_cluster as dask_cluster
+from neurodata.pipeline._executors import MakeExecutor as MakeExecutor
 from neurodata.pipeline._executors import borrowed as borrowed
 from neurodata.pipeline._executors import process_pool as process_pool
 from neurodata.pipeline._executors import thread_pool as thread_pool

@@ -84,6 +84,7 @@ class _DaskExecutor(Executor):
 
 
 def _pass_on(ours: Future[Any], theirs: Any) -> None:
+    """Give on how a call ended; the scheduler forgets it, or would have it done again when the worker dies later."""
     if not ours.set_running_or_notify_cancel():
         return
     if theirs.cancelled():
@@ -91,4 +92,6 @@ def _pass_on(ours: Future[Any], theirs: Any) -> None:
     elif (error := theirs.exception()) is not None:
         ours.set_exception(error)
     else:
-        ours.set_result(theirs.result())
+        result = theirs.result()
+        theirs.release()
+        ours.set_result(result)

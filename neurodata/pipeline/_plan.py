@@ -59,20 +59,25 @@ class ShardTask:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One job's share of the shards, of several that are done apart: number `index` (from 1 on) of `count`."""
+    """One job's share of the shards, of several that are done apart: number `index` (from 1 on) of `count`.
+
+    RecipeError when these are no such numbers.
+    """
 
     index: int
     count: int
+
+    def __post_init__(self) -> None:
+        numbers = (self.index, self.count)
+        if not all(isinstance(number, int) for number in numbers) or not 1 <= self.index <= self.count:
+            raise _no_share(f"{self.index}/{self.count}")
 
     @classmethod
     def parse(cls, text: str) -> Share:
         """`"3/16"`; RecipeError for anything else."""
         found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
-        if found is None or not 1 <= int(found[1]) <= int(found[2]):
-            raise RecipeError(
-                f"--shard {text}: expected I/N with I from 1 to N, such as 3/16 (of Slurm: sbatch --array=1-16, and "
-                '--shard "$SLURM_ARRAY_TASK_ID/16")'
-            )
+        if found is None:
+            raise _no_share(text)
         return cls(int(found[1]), int(found[2]))
 
 
@@ -176,6 +181,13 @@ def layout_of(recipe: Recipe) -> Layout:
     if recipe.layout == "events":
         return EventsLayout(recipe.stored_sensor(), **files)
     return DenseLayout(array, **files) if recipe.layout == "dense" else SparseLayout(array, **files)
+
+
+def _no_share(found: str) -> RecipeError:
+    return RecipeError(
+        f"shard {found}: expected I/N with I from 1 to N, such as 3/16 (of Slurm: sbatch --array=1-16, and "
+        '--shard "$SLURM_ARRAY_TASK_ID/16")'
+    )
 
 
 def _index(scheme: Scheme, refs: Sequence[SampleRef]) -> SchemeIndex:

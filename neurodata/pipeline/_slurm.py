@@ -119,11 +119,11 @@ class _JobExecutor(Executor):
         self._watcher.start()
 
     def _watch(self, waiting: dict[Any, list[Future[Any]]]) -> None:
-        while waiting:
-            for job in [job for job in waiting if job.done()]:
-                _settle(waiting.pop(job), _outcomes(job))
-            if self._ended.wait(POLL_S):
-                break
+        while waiting and not self._ended.is_set():
+            for job in list(waiting):
+                if outcomes := _outcomes(job):
+                    _settle(waiting.pop(job), outcomes)
+            self._ended.wait(POLL_S)
         for job, futures in waiting.items():
             with suppress(Exception):  # what cannot be cancelled ends by itself
                 job.cancel(check=False)
@@ -143,8 +143,9 @@ def attempt(calls: Sequence[Call]) -> list[Any]:
 
 
 def _outcomes(job: Any) -> list[Any]:
+    """What came of a job's calls, an error included; nothing while it runs."""
     try:
-        outcomes: list[Any] = job.result()
+        outcomes: list[Any] = job.result() if job.done() else []
     except Exception as error:
         return [
             StorageError(

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from neurodata.errors import StorageError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _ELSEWHERE = "choose another place (of the cache: with --cache or $NEURODATA_CACHE)"
 _REASONS = {
@@ -24,14 +30,48 @@ _REASONS = {
     errno.ENOTDIR: "a part of its path is a file, a folder was expected",
     errno.ENAMETOOLONG: "the file system does not take names of this length",
 }
-# A write that fails carries no file name, only one of these.
-WRITE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+# Only writing is refused so.
+WRITE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def cannot(verb: str, path: Path, error: OSError) -> StorageError:
     """The error to raise when the system refused to `verb` a path."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     return StorageError(f"{path}: cannot {verb}: {reason}")
+
+
+def new_file(path: Path, explain: Callable[[OSError], StorageError]) -> BinaryIO:
+    """A new file to write to and read back; what the system says when it cannot be written is explained.
+
+    The errors of writing carry no file name: those of files that are read meanwhile are told from them in this way.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made.
+    """
+    return cast(BinaryIO, io.BufferedRandom(_NewFile(path, explain)))
+
+
+def sync(file: BinaryIO, explain: Callable[[OSError], StorageError]) -> None:
+    """Wait until all that was written to a file is on the disk."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise explain(error) from error
+
+
+class _NewFile(io.FileIO):
+    def __init__(self, path: Path, explain: Callable[[OSError], StorageError]) -> None:
+        super().__init__(path, "x+")
+        self._explain = explain
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise self._explain(error) from error
 
 
 def require_space(folder: Path, needed_bytes: int, what: str) -> None:

@@ -8,11 +8,12 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from neurodata.errors import StorageError
-from neurodata.storage._disk import WRITE_ERRNOS, cannot, sync_folder
+from neurodata.storage._disk import WRITE_ERRNOS, cannot, new_file, sync, sync_folder
 
 _TEMPORARY = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.tmp")
 
@@ -32,14 +33,13 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = temporary.open("x+b")
+        file = new_file(temporary, partial(cannot, "write", path))
     except OSError as error:
         raise cannot("write", path, error) from error
     try:
         with file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file, partial(cannot, "write", path))
         temporary.replace(path)
     except BaseException as error:
         with suppress(OSError):

@@ -32,11 +32,15 @@ from neurodata.storage._objects import create, delete, read_if_there, write_to
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often a holder writes, how long a silence ends its lease, and how often those who wait look."""
+    """How often a holder writes, how long a silence ends its lease, and how often those who wait look.
+
+    Who took a lease away waits for `settle_s`, much less than a silence, whether another does the same.
+    """
 
     beat_s: float = 10.0
     silence_s: float = 60.0
     look_s: float = 0.2
+    settle_s: float = 0.3
 
 
 RHYTHM = Rhythm()
@@ -88,15 +92,17 @@ class Lease:
 
     def acquire(self, on_wait: Callable[[str], None] | None = None) -> None:
         """Take the lease, or wait for it."""
-        watch = _Watch()
-        while not create(self.place, self._content()):
+        watch, is_contested = _Watch(), False
+        while not (create(self.place, self._content()) and (not is_contested or self._stays_mine())):
             found = _parse(read_if_there(self.place))
             if found is None:
-                continue  # given back just now
+                time.sleep(RHYTHM.look_s / 10)  # given back just now; or a network share has yet to notice
+                continue
             if on_wait is not None and not watch.seen and not _is_dead(found):
                 on_wait(f"waiting for {_describe(found)}, which holds {self.place}")
             if _is_dead(found) or watch.silent_s(found) > RHYTHM.silence_s:
                 self._take_away(found)
+                is_contested = True
                 continue
             time.sleep(RHYTHM.look_s)
         self._heart.start()
@@ -139,10 +145,18 @@ class Lease:
         found = _parse(read_if_there(self.place))
         return found is not None and found.get("owner") == self._owner
 
+    def _stays_mine(self) -> bool:
+        """Whether nobody deletes this lease in the belief that it is still the one that was taken away just now."""
+        time.sleep(RHYTHM.settle_s)
+        return self._is_mine()
+
     def _take_away(self, found: dict[str, Any]) -> None:
-        """Delete a lease that its holder has lost, unless somebody else has by now taken it."""
+        """Delete a lease that its holder has lost, unless it shows life after all, or is somebody else's by now.
+
+        Who waits may have slept since he looked.
+        """
         now = _parse(read_if_there(self.place))
-        if now is not None and now.get("owner") == found.get("owner"):
+        if now is not None and _sign(now) == _sign(found):
             delete(self.place)
 
 
@@ -154,10 +168,15 @@ class _Watch:
         self._since_s = time.monotonic()
 
     def silent_s(self, found: dict[str, Any]) -> float:
-        sign = found.get("owner"), found.get("beat")
+        sign = _sign(found)
         if sign != self.seen:
             self.seen, self._since_s = sign, time.monotonic()
         return time.monotonic() - self._since_s
+
+
+def _sign(found: dict[str, Any]) -> tuple[object, object]:
+    """What changes while the holder lives."""
+    return found.get("owner"), found.get("beat")
 
 
 def _parse(content: bytes | None) -> dict[str, Any] | None:

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 from neurodata.errors import StorageError
 from neurodata.storage._access import read_bytes
-from neurodata.storage._disk import WRITE_ERRNOS, cannot, is_folder, sync_folder
+from neurodata.storage._disk import WRITE_ERRNOS, cannot, is_folder, new_file, sync, sync_folder
 from neurodata.storage._files import temporary_beside, writing
 from neurodata.storage._location import Location, RemotePath
 from neurodata.storage._remote import AT_ONCE, call, filesystem
@@ -198,9 +199,12 @@ def each(location: Location, function: Callable[[T], Result], items: Iterable[T]
 def _create_file(path: Path, data: bytes) -> bool:
     """A link to a complete temporary file appears at once, also on NFS; else a file that is opened exclusively."""
     temporary = temporary_beside(path)
+    explain = partial(cannot, "write", path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
+        with new_file(temporary, explain) as file:
+            file.write(data)
+            sync(file, explain)  # a name without its content is what a power cut would leave
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -211,8 +215,10 @@ def _create_file(path: Path, data: bytes) -> bool:
             if error.errno not in _NO_LINKS:
                 raise
             return _create_exclusively(path, data)
+    except StorageError:
+        raise
     except OSError as error:
-        raise cannot("write", path, error) from error
+        raise explain(error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -231,16 +237,25 @@ def _create_exclusively(path: Path, data: bytes) -> bool:
 
 @contextmanager
 def _temporary(location: RemotePath) -> Iterator[BinaryIO]:
-    folder = Path(tempfile.mkdtemp(prefix="neurodata-"))
+    folder = None
+
+    def explain(error: OSError) -> StorageError:
+        where = "this machine has no folder for temporary files" if folder is None else f"{folder} cannot be written"
+        return StorageError(
+            f"{location}: cannot write: it is held in $TMPDIR until it is sent, and {where}: "
+            f"{os.strerror(error.errno or 0)}; free some space, or set TMPDIR to another disk"
+        )
+
     try:
-        with (folder / "part").open("w+b") as file:
+        folder = Path(tempfile.mkdtemp(prefix="neurodata-"))
+    except OSError as error:
+        raise explain(error) from error
+    try:
+        with new_file(folder / "part", explain) as file:
             yield file
     except OSError as error:
         if error.errno in WRITE_ERRNOS or error.filename == str(folder / "part"):
-            raise StorageError(
-                f"{location}: cannot write: {folder} holds the file until it is sent, and: "
-                f"{os.strerror(error.errno or 0)}; free some space, or set TMPDIR to another disk"
-            ) from error
+            raise explain(error) from error
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)

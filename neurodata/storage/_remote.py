@@ -202,7 +202,7 @@ def _fetch_each(parts: Sequence[Part]) -> list[bytes | Exception]:
 def call(path: RemotePath, method: str, *arguments: Any, size_bytes: int = 0, **options: Any) -> Any:
     """What a method of fsspec's file system for this host gives; asked again while the net fails, never for ever.
 
-    `size_bytes` is what has to travel: an attempt may take a second longer for each MiB.
+    `size_bytes` is what has to travel: an attempt, and all together, may take a second longer for each MiB.
 
     Raises
     ------
@@ -214,15 +214,15 @@ def call(path: RemotePath, method: str, *arguments: Any, size_bytes: int = 0, **
         When the library for this kind of address is not installed.
     """
     fs = filesystem(path)
-    began = time.monotonic()
+    began, longer_s = time.monotonic(), size_bytes / 2**20
     for attempt in range(1, PATIENCE.attempts + 1):
         try:
-            return _called(fs, method, arguments, options, PATIENCE.attempt_s + size_bytes / 2**20)
+            return _called(fs, method, arguments, options, PATIENCE.attempt_s + longer_s)
         except (FileNotFoundError, FileExistsError):
             raise
         except Exception as error:
             waited_s, pause_s = time.monotonic() - began, PATIENCE.pause_s * 2.0 ** (attempt - 1)
-            is_last = attempt == PATIENCE.attempts or waited_s + pause_s >= PATIENCE.total_s
+            is_last = attempt == PATIENCE.attempts or waited_s + pause_s >= PATIENCE.total_s + longer_s
             if is_last or not _is_transient(error):
                 often = f" ({attempt} attempts in {waited_s:.1f} s)" if attempt > 1 else ""
                 reason = str(error) or type(error).__name__

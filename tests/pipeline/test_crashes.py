@@ -153,9 +153,9 @@ def check_resumes(
     assert tree(path) == undisturbed
 
 
-def test_a_coordinator_killed_at_twelve_moments(place: Path, undisturbed: dict[str, bytes]) -> None:
+def test_a_coordinator_killed_at_twenty_moments(place: Path, undisturbed: dict[str, bytes]) -> None:
     rng = random.Random(7)
-    moments = [(f"killed{k}", rng.randint(1, 4), rng.randrange(N_SHARDS - 8), rng.randrange(3000)) for k in range(12)]
+    moments = [(f"killed{k}", rng.randint(1, 4), rng.randrange(N_SHARDS - 8), rng.randrange(3000)) for k in range(20)]
     told = [",".join(map(str, moment)) for moment in moments]
     arguments = [place / "small-shards.toml", place / "source", place, *told]
     subprocess.run([sys.executable, "-c", KILLER, *map(str, arguments)], check=True, timeout=120)
@@ -170,11 +170,13 @@ def test_a_coordinator_killed_at_twelve_moments(place: Path, undisturbed: dict[s
         check_resumes(cache, workers, partial(prepare, place, cache, kind, others), undisturbed, least)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("kind", "seed"), [("processes", 0), ("processes", 1), ("dask", 2)])
 def test_a_coordinator_of_processes_killed(
-    place: Path, undisturbed: dict[str, bytes], tmp_path: Path, seed: int
+    place: Path, undisturbed: dict[str, bytes], tmp_path: Path, kind: str, seed: int
 ) -> None:
-    run = start(place / "small-shards.toml", place / "source", tmp_path)
+    if kind == "dask":
+        pytest.importorskip("distributed")
+    run = start(place / "small-shards.toml", place / "source", tmp_path, "--executor", kind)
     time.sleep(random.Random(seed).random() * 0.01)
     os.kill(run.pid, signal.SIGKILL)
     run.communicate()
@@ -223,19 +225,21 @@ def test_a_worker_process_killed(
 def test_dask_workers_killed_at_three_moments_are_replaced_in_the_same_run(
     place: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
+    """What was finished before a kill is not written again."""
     distributed = pytest.importorskip("distributed")
     rng = random.Random(3)
     moments = sorted(rng.sample(range(1, N_SHARDS - 4), 3))
-    killed: list[int] = []
+    n_killed = 0
+    finished: dict[str, int] = {}
 
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
 
         def kill(stage: str, done: int, total: int | None, unit: str) -> None:
+            nonlocal n_killed
             if stage == "encode" and done in moments:
-                workers = [nanny.process.pid for nanny in cluster.workers.values() if nanny.process.pid]
-                if workers:
-                    killed.append(rng.choice(workers))
-                    os.kill(killed[-1], signal.SIGKILL)
+                time.sleep(rng.random() * 0.01)
+                finished.update(commits(tmp_path))
+                n_killed += kill_one(rng, cluster, within_s=30)
 
         dataset = find_dataset("dvs-gesture")
         made = prepare_recipe(
@@ -245,9 +249,23 @@ def test_dask_workers_killed_at_three_moments_are_replaced_in_the_same_run(
             make_executor=executor_maker("dask", scheduler=cluster.scheduler_address),
             progress=kill,
         )
-    assert killed
+    assert n_killed == 3
     assert isinstance(made.path, Path)
     assert tree(made.path) == undisturbed
+    assert len(finished) >= moments[-1]
+    assert finished.items() <= commits(tmp_path).items()
+
+
+def kill_one(rng: random.Random, cluster: Any, within_s: float) -> int:
+    """Kill one of the cluster's workers that lives, as soon as there is one; how many were."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        living = [nanny.process.pid for nanny in cluster.workers.values() if nanny.process and nanny.process.pid]
+        if living:
+            os.kill(rng.choice(living), signal.SIGKILL)
+            return 1
+        time.sleep(0.01)
+    return 0
 
 
 @pytest.mark.parametrize("file", ["c/0", "manifest.json"])

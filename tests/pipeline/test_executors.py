@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import AbstractContextManager
@@ -155,6 +157,50 @@ class TestDask:
         assert "Traceback" not in notes
         assert len(neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path / "cache")) == 180
 
+    def test_what_a_worker_finished_is_not_done_again_when_it_dies(self, tmp_path: Path) -> None:
+        import distributed
+
+        log = tmp_path / "done"
+        with (
+            distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            dask_cluster(2, cluster.scheduler_address) as executor,
+        ):
+            done = [executor.submit(note_done, log, k) for k in range(20)]
+            assert [future.result(timeout=60) for future in done] == list(range(20))
+            first = next(iter(cluster.workers.values()))
+            os.kill(first.process.pid, signal.SIGKILL)
+            deadline = time.monotonic() + 60
+            while first.process is None or not first.process.is_alive() or first.status.name != "running":
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert executor.submit(note_done, log, 20).result(timeout=60) == 20
+        assert sorted(map(int, log.read_text().split())) == list(range(21))
+
+    def test_a_scheduler_that_dies_is_an_error_and_the_run_goes_on_with_another(
+        self, source: Path, recipe: Path, tmp_path: Path
+    ) -> None:
+        scheduler = subprocess.Popen([sys.executable, "-c", SCHEDULER], stdout=subprocess.PIPE, text=True)
+        assert scheduler.stdout is not None
+        with scheduler.stdout:
+            address = scheduler.stdout.readline().strip()
+
+        def kill(stage: str, done: int, total: int | None, unit: str) -> None:
+            if stage == "encode" and done == 3:
+                scheduler.kill()
+                scheduler.wait()
+
+        dataset = find_dataset("dvs-gesture")
+        with pytest.raises(StorageError, match="called the work back"):
+            prepare_recipe(
+                load_recipe(dataset, recipe),
+                source_request(dataset, source),
+                tmp_path / "1",
+                make_executor=executor_maker("dask", scheduler=address),
+                progress=kill,
+            )
+        expected = tree(neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path / "2").path)
+        assert tree(prepare_with(executor_maker("dask", 1), recipe, source, tmp_path / "1")) == expected
+
     def test_an_address_where_nobody_answers_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import dask
 
@@ -199,6 +245,20 @@ class TestSlurm:
         ):
             executor.submit(die).result(timeout=60)
 
+    def test_jobs_that_cannot_be_looked_at_are_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Such as on a share that is away: who waits for them would wait for ever."""
+        import submitit
+
+        def fail(job: object, force_check: bool = False) -> bool:
+            raise OSError("Stale file handle")
+
+        monkeypatch.setattr(submitit.LocalJob, "done", fail)
+        with (
+            pytest.raises(StorageError, match=r"Slurm job \d+ ended .*Stale file handle"),
+            slurm_jobs(1, 1, tmp_path, cluster="local") as executor,
+        ):
+            executor.submit(int).result(timeout=10)
+
     def test_jobs_end_with_the_run(self, tmp_path: Path) -> None:
         class Killed(BaseException):
             pass
@@ -224,6 +284,22 @@ class TestSlurm:
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(NeurodataError, match="there is no `sbatch` here"), slurm_jobs(1, 1, tmp_path):
             pass
+
+
+# A scheduler and its worker in one process: they die together.
+SCHEDULER = """
+import time, distributed
+cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp",
+                                   dashboard_address=None)
+print(cluster.scheduler_address, flush=True)
+time.sleep(600)
+"""
+
+
+def note_done(log: Path, number: int) -> int:
+    with log.open("a") as file:
+        file.write(f"{number}\n")
+    return number
 
 
 def die() -> None:

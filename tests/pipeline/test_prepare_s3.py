@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -118,3 +119,33 @@ def test_a_bucket_that_takes_no_more_is_an_error_and_the_run_goes_on_when_it_doe
     store = neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=lab, workers=1)
     expected = neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path)
     assert files_at(store.path) == files_at(expected.path)
+
+
+def test_shares_and_finalise_bear_errors_and_lost_answers(
+    source: Path, recipe: Path, lab: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, each kind of request fails once before and once after it is done."""
+    monkeypatch.setattr(_remote, "PATIENCE", _remote.Patience(attempts=8, pause_s=0.01, attempt_s=1.0))
+    left: list[tuple[str, S3Fault]] = []
+    lock = threading.Lock()
+
+    def fault(method: str, path: str) -> S3Fault | None:
+        with lock:
+            for k, (of_method, found) in enumerate(left):
+                if of_method == method:
+                    del left[k]
+                    return found
+        return None
+
+    arguments: Any = {"recipe": recipe, "source": source, "cache": lab}
+    expected = files_at(neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path).path)
+    Told.fault = staticmethod(fault)
+    for index in (1, 2):
+        left.extend((method, fault) for method in ("PUT", "GET", "HEAD", "DELETE") for fault in FAULTS)
+        place = neurodata.prepare_share("dvs-gesture", (index, 2), **arguments)
+    left.extend((method, fault) for method in ("PUT", "GET", "DELETE") for fault in FAULTS)
+    store = neurodata.finalise(place)
+    assert not [method for method, _ in left if method in ("PUT", "GET")]
+    Told.fault = staticmethod(lambda method, path: None)
+    assert files_at(store.path) == expected
+    assert verify(store.path, deep=True).ok

@@ -109,6 +109,40 @@ def test_a_whole_run_completes_what_jobs_began(chosen: Recipe, recipe: Path, sou
     assert files_at(store.path) == files_at(whole.path)
 
 
+def test_a_job_array_in_python(recipe: Path, source: Path, tmp_path: Path) -> None:
+    arguments: Any = {"recipe": recipe, "source": source, "cache": tmp_path / "c", "workers": 2}
+    folders = {neurodata.prepare_share("dvs-gesture", (index, 3), **arguments) for index in (2, 3)}
+    (folder,) = folders
+    with pytest.raises(StoreError, match="11 of 33 shards are missing: 0, 3, "):
+        neurodata.finalise(folder)
+    assert neurodata.prepare_share("dvs-gesture", (1, 3), **arguments) == folder
+    store = neurodata.finalise(str(folder))
+    assert store.path == folder
+    whole = neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path / "whole")
+    assert files_at(store.path) == files_at(whole.path)
+    assert len(neurodata.finalise(folder)) == 33
+
+
+@pytest.mark.parametrize("shard", [(0, 4), (5, 4), (1,), (1, 2, 3), 3, ("1", "2"), (1.0, 2)])
+def test_a_share_that_is_none_is_refused_in_python(source: Path, tmp_path: Path, shard: Any) -> None:
+    with pytest.raises(RecipeError, match="expected"):
+        neurodata.prepare_share("dvs-gesture", shard, source=source, cache=tmp_path)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_store_of_windows_is_finalised_by_the_arguments_of_its_jobs(source: Path, tmp_path: Path) -> None:
+    for recording in source.glob("*.aedat"):
+        (tmp_path / "own" / recording.stem).mkdir(parents=True)
+        recording.replace(tmp_path / "own" / recording.stem / recording.name)
+    arguments = (f"folder:{tmp_path / 'own'}", "--T", "4", "--window-us", "500000", "--cache", tmp_path / "cache")
+    for index in (1, 2):
+        done = command("prepare", *arguments, "--executor", "threads", "--shard", f"{index}/2")
+        assert done.returncode == 0, done.stderr
+    finished = command("finalise", *arguments)
+    assert (finished.returncode, finished.stdout) == (0, done.stdout), finished.stderr
+    assert command("finalise", done.stdout.strip(), "--window-us", "500000").returncode == 2
+
+
 def test_more_shares_than_shards_are_allowed(source: Path, tmp_path: Path) -> None:
     chosen = load_recipe(find_dataset("dvs-gesture"), None, T=4)
     for index in (1, 2, 3):

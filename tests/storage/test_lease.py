@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -195,3 +198,52 @@ def test_a_lease_behind_an_address() -> None:
         assert held == []
     thread.join()
     assert held == [0]
+
+
+def test_two_who_take_a_lease_away_at_once_do_not_both_hold_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One deletes what he believes to be the dead one's, and is the other's: requests may take their time."""
+    monkeypatch.setattr(lease_module, "RHYTHM", Rhythm(look_s=0.02, settle_s=1.0))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    place = tmp_path / ".lock"
+    place.write_text(json.dumps({"owner": "x", "process": ended.pid, "machine": lease_module._machine(), "beat": 3}))
+    slow = threading.Event()
+    delete = lease_module.delete
+
+    def delete_late(location: Path) -> None:
+        if threading.current_thread().name == "late" and not slow.is_set():
+            slow.set()
+            time.sleep(0.1)
+        delete(location)
+
+    monkeypatch.setattr(lease_module, "delete", delete_late)
+    inside: list[str] = []
+    lost: list[str] = []
+
+    def work() -> None:
+        with exclusive(place, "preparing") as lease:
+            inside.append(threading.current_thread().name)
+            time.sleep(0.3)
+            try:
+                lease.check()
+            except StorageError:
+                lost.append(threading.current_thread().name)
+
+    threads = [threading.Thread(target=work, name=name) for name in ("late", "early")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert slow.is_set()
+    assert (sorted(inside), lost) == (["early", "late"], [])
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_slept_after_looking_takes_no_lease_of_a_holder_that_lives(tmp_path: Path) -> None:
+    place = tmp_path / ".lock"
+    place.write_bytes(ELSEWHERE % 7)
+    waiter = Lease(place, "preparing")
+    waiter._take_away({"owner": "x", "beat": 3})
+    assert place.read_bytes() == ELSEWHERE % 7
+    waiter._take_away({"owner": "x", "beat": 7})
+    assert not place.exists()

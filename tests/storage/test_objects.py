@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
+import re
+import tempfile
 import threading
 from pathlib import Path
 from uuid import uuid4
@@ -86,3 +90,35 @@ def test_a_place_that_is_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"cannot write: a (part|file)"):
         create(tmp_path / "file" / "below", b"")
+
+
+@pytest.mark.parametrize("kind", ["disk", "url"])
+def test_whatever_the_system_refuses_to_write_is_an_error_that_names_the_file(tmp_path: Path, kind: str) -> None:
+    """Such as a stale handle of a network share: here, a handle that is closed."""
+    place = tmp_path / "file" if kind == "disk" else RemotePath(f"memory://{uuid4().hex}/file")
+
+    def write() -> None:
+        with writing_to(place) as file:
+            folder = os.open(tmp_path, os.O_RDONLY)
+            os.dup2(folder, file.fileno())  # a folder, in place of the file
+            os.close(folder)
+            file.write(bytes(1 << 20))
+
+    with pytest.raises(StorageError, match=rf"^{re.escape(str(place))}: cannot write: .*Bad file descriptor"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_what_is_read_meanwhile_is_not_one_of_the_file_that_is_written(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Input/output error") as raised, writing_to(tmp_path / "file"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))  # a disk that the source is on
+    assert not isinstance(raised.value, StorageError)
+
+
+def test_a_machine_without_a_temporary_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with (
+        pytest.raises(StorageError, match=r"memory://.*/file: cannot write: .*set TMPDIR to another disk"),
+        writing_to(RemotePath(f"memory://{uuid4().hex}/file")),
+    ):
+        pass

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from neurodata.errors import MissingExtraError, StorageError
-from neurodata.storage import RemotePath, locate, open_access, read_bytes
+from neurodata.storage import RemotePath, locate, open_access, read_bytes, write_to
 from neurodata.storage import _remote as remote
 from tests.loopback import Loopback, ranged
-from tests.storage.remotes import FILES, Sleepy, register
+from tests.storage.remotes import FILES, Sleepy, Stumbling, register
 
 CONTENT = bytes(k * 7 % 251 for k in range(1000))
 
@@ -136,6 +136,25 @@ def test_a_silent_server_is_asked_again_and_given_up_in_time(monkeypatch: pytest
     with pytest.raises(StorageError, match=r"cannot be read: .*attempts in"):
         read(RemotePath("sleepy://lab/file"), 0, 5)
     assert time.monotonic() - began_s < 5
+
+
+def test_a_large_file_that_breaks_off_late_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long to send takes long to fail, too."""
+    monkeypatch.setattr(remote, "PATIENCE", remote.Patience(attempts=3, pause_s=0.001, total_s=0.05))
+    failures = [True]
+
+    def stumble(method: str, path: str, is_done: bool) -> None:
+        if failures and failures.pop():
+            time.sleep(0.1)
+            raise OSError("connection reset")
+
+    Stumbling.stumble = staticmethod(stumble)  # type: ignore[assignment, unused-ignore]
+    large = bytes(1 << 20)
+    write_to(RemotePath("stumbling://lab/large"), large)
+    assert read_bytes(RemotePath("stumbling://lab/large")) == large
+    failures.append(True)
+    with pytest.raises(StorageError, match="pipe_file failed: connection reset"):
+        write_to(RemotePath("stumbling://lab/small"), b"")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
