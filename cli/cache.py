@@ -15,6 +15,7 @@ from .options import CacheOption, JsonOption
 
 if TYPE_CHECKING:
     from neurodata.pipeline import CacheEntry
+    from neurodata.storage import Location
 
 cache = typer.Typer(no_args_is_help=False)
 
@@ -39,14 +40,13 @@ def list_all(context: typer.Context, cache: CacheOption = None, json: JsonOption
 
     Examples: neurodata cache, neurodata cache --cache /shared/neurodata --json, neurodata cache prune --older-than 30d
     """
-    from neurodata.pipeline import list_cache, list_remote_stores
-    from neurodata.storage import RemotePath, cache_root
+    from neurodata.storage import cache_root
 
     if context.invoked_subcommand is not None:
         context.obj = cache
         return
     root = cache_root(cache)
-    entries = list_remote_stores(root) if isinstance(root, RemotePath) else list_cache(root)
+    entries = _entries(root)
     if json:
         print_json({"root": str(root), "entries": [_facts(entry) for entry in entries]})
         return
@@ -68,19 +68,25 @@ def rm(
 ) -> None:
     """Delete downloads, stores or runs; asks first. What a run is working on, or is not neurodata's, stays.
 
+    Behind a URL, downloads only: a store is deleted with the tools of that storage.
+
     Examples:
 
     neurodata cache rm n-mnist/n-mnist-0123456789ab
 
     neurodata cache rm downloads/n-mnist --yes
     """
-    from neurodata.pipeline import check_removable, find_entry, list_cache
+    from neurodata.pipeline import check_removable, find_entry, removable_files
+    from neurodata.storage import RemotePath, cache_root
 
-    root = _root(cache or context.obj)
-    entries = list_cache(root)
+    root = cache_root(cache or context.obj)
+    entries = _entries(root)
     chosen = list({entry.path: entry for entry in (find_entry(entries, name, root) for name in names)}.values())
     for entry in chosen:
-        check_removable(entry, root)
+        if isinstance(root, RemotePath):
+            removable_files(entry)
+        else:
+            check_removable(entry, root)
     _delete(chosen, root, yes)
 
 
@@ -105,11 +111,12 @@ def prune(
 
     neurodata cache prune --older-than 8w --kind stores --kind downloads
     """
-    from neurodata.pipeline import list_cache, unused_since
+    from neurodata.pipeline import unused_since
+    from neurodata.storage import cache_root
 
     before_s = time.time() - _age_s(older_than)
-    root = _root(cache or context.obj)
-    chosen = unused_since(list_cache(root), kind or [Kind.STORES], before_s)
+    root = cache_root(cache or context.obj)
+    chosen = unused_since(_entries(root), kind or [Kind.STORES], before_s)
     if not chosen:
         note(f"{root}: nothing that was unused for {older_than}")
     elif dry_run:
@@ -141,17 +148,23 @@ def mv(
 
 
 def _root(cache: str | Path | None) -> Path:
-    """The root, which has to be a folder: what is behind a URL is left to the tools of that storage."""
+    """The root, which has to be a folder: what is behind a URL is moved by the tools of that storage."""
     from neurodata.errors import StorageError
-    from neurodata.storage import cache_root, locate
+    from neurodata.storage import cache_root
 
-    root = locate(cache_root(cache))
+    root = cache_root(cache)
     if not isinstance(root, Path):
         raise StorageError(f"{root}: behind a URL; delete or move what is there with the tools of that storage")
     return root
 
 
-def _delete(chosen: list[CacheEntry], root: Path, yes: bool) -> None:
+def _entries(root: Location) -> list[CacheEntry]:
+    from neurodata.pipeline import list_cache, list_remote_cache
+
+    return list_cache(root) if isinstance(root, Path) else list_remote_cache(root)
+
+
+def _delete(chosen: list[CacheEntry], root: Location, yes: bool) -> None:
     from neurodata.errors import StorageError
     from neurodata.pipeline import remove_entry
 

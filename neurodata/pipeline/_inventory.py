@@ -51,7 +51,7 @@ def list_cache(root: Path) -> list[CacheEntry]:
     ]
 
 
-def find_entry(entries: Sequence[CacheEntry], name: str, root: Path) -> CacheEntry:
+def find_entry(entries: Sequence[CacheEntry], name: str, root: Location) -> CacheEntry:
     """The entry of a cache that somebody names: as it is listed, with its kind before it, by its folder's name or path.
 
     Raises
@@ -59,7 +59,11 @@ def find_entry(entries: Sequence[CacheEntry], name: str, root: Path) -> CacheEnt
     UnknownNameError
         When there is none, or several.
     """
-    found = [entry for entry in entries if name in _names(entry) or Path(name).absolute() == entry.path]
+    found = [
+        entry
+        for entry in entries
+        if name in _names(entry) or name == str(entry.path) or Path(name).absolute() == entry.path
+    ]
     if len(found) == 1:
         return found[0]
     if found:

@@ -18,7 +18,7 @@ from neurodata.pipeline._request import SourceRequest
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe, stored_recipe
 from neurodata.signals import Sensor
-from neurodata.storage import exclusive, local_root, remove_leftovers
+from neurodata.storage import exclusive, remove_leftovers
 from neurodata.store import (
     StoreHead,
     are_whole,
@@ -137,7 +137,7 @@ def _plan_again(
     recipe = stored_recipe(head.recipe_name, dataset, head.recipe)
     _require_same_recipe(path, head, recipe)
     request = _request(path, head, dataset, source, n_samples)
-    located = locate(dataset, local_root(cache), source=request.folder, twin=request.twin, progress=progress)
+    located = locate(dataset, cache, source=request.folder, twin=request.twin, progress=progress)
     plan = make_plan(recipe, located, progress)
     # A folder may have been moved since: its name, by which the dataset goes, is no part of the identity.
     plan = replace(plan, head=replace(plan.head, dataset=head.dataset))

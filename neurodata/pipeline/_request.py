@@ -17,7 +17,7 @@ from neurodata.pipeline._record import PlanRecord, read_plan
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.steps import ArraySpec
-from neurodata.storage import Location, cache_root, local_root, search_roots
+from neurodata.storage import Location, cache_root, search_roots
 from neurodata.storage import locate as find_location
 from neurodata.store import StoreReader
 
@@ -97,7 +97,8 @@ def prepare_recipe(
 ) -> Prepared:
     """Get the files, plan, and build the store; a finished one is reused unless `force`.
 
-    Stores are kept below the cache root, also where that is a URL; downloads and twins are then put into `local_root`.
+    Stores and published files are kept below the cache root, also where that is a URL; unpacked files and twins are
+    then put into `local_root`.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def preview(recipe: Recipe, request: SourceRequest, cache: str | Path | None = N
     elif request.folder is not None:
         files = str(dataset.find_root(request.folder))
     else:
-        files = availability(dataset, local_root(cache))
+        files = availability(dataset, cache)
     return Preview(recipe, recipe.array(), files, tuple(find_stores(recipe, search_roots(cache)).stores))
 
 
@@ -201,10 +202,8 @@ def n_cores() -> int:
 
 
 def _plan(recipe: Recipe, request: SourceRequest, cache: str | Path | None, progress: Progress) -> Plan:
-    root = local_root(cache)
-    return make_plan(
-        recipe, locate(recipe.dataset, root, source=request.folder, twin=request.twin, progress=progress), progress
-    )
+    located = locate(recipe.dataset, cache, source=request.folder, twin=request.twin, progress=progress)
+    return make_plan(recipe, located, progress)
 
 
 def _finished(recipe: Recipe, source_id: str, root: Location) -> Location | None:

@@ -15,7 +15,8 @@ from neurodata import registry
 from neurodata.errors import StorageError
 from neurodata.pipeline._inventory import CacheEntry
 from neurodata.pipeline._last_use import forget_use, move_use
-from neurodata.storage import exclusive, is_file, is_folder
+from neurodata.pipeline._remote_inventory import remove_remote_download
+from neurodata.storage import Location, RemotePath, exclusive, is_file, is_folder
 from neurodata.store import MANIFEST, is_store_folder, verify
 
 _TWIN = re.compile(r"(.+)-twin-v\d+-n\d+-s\d+")
@@ -49,8 +50,8 @@ def check_removable(entry: CacheEntry, root: Path) -> Path:
     return folder
 
 
-def remove_entry(entry: CacheEntry, root: Path) -> None:
-    """Delete a download, a store or a run; links in it are deleted, not followed.
+def remove_entry(entry: CacheEntry, root: Location) -> None:
+    """Delete a download, a store or a run; links in it are deleted, not followed. Behind a URL, downloads only.
 
     Of a store the manifest goes first: one that is half deleted is an unfinished one.
 
@@ -59,6 +60,9 @@ def remove_entry(entry: CacheEntry, root: Path) -> None:
     StorageError
         When it is not neurodata's to delete (`check_removable`), a run is working on it, or it cannot be deleted.
     """
+    if isinstance(root, RemotePath):
+        remove_remote_download(entry)
+        return
     folder = check_removable(entry, root)
     with _hold(folder, "deleting"):
         _delete(folder)

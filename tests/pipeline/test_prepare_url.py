@@ -14,7 +14,7 @@ import pytest
 
 import neurodata
 from neurodata.errors import StorageError, StoreNotFoundError
-from neurodata.pipeline import list_remote_stores
+from neurodata.pipeline import list_remote_cache
 from neurodata.storage import RemotePath, _remote
 from neurodata.store import verify
 from tests.storage.remotes import Stumbling, register
@@ -75,7 +75,7 @@ def test_a_store_in_memory_has_the_bytes_of_one_on_a_disk_and_is_found_and_loade
     assert found.store.path == store.path
     assert neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path / "own").path == store.path
     assert not (tmp_path / "own" / "stores").exists()
-    (entry,) = list_remote_stores(RemotePath(lab))
+    (entry,) = list_remote_cache(RemotePath(lab))
     assert (entry.name, entry.path, entry.state) == (f"dvs-gesture/{store.path.name}", store.path, "finished")
     assert entry.size_bytes == sum(map(len, on_disk(recipe, source).values()))
 
@@ -111,7 +111,7 @@ def test_an_interrupted_run_goes_on_with_what_it_finished(source: Path, recipe: 
             )
         with pytest.raises(StoreNotFoundError, match="no finished store"):
             neurodata.load("dvs-gesture", recipe=recipe, source=source, cache=lab)
-        (entry,) = list_remote_stores(RemotePath(lab))
+        (entry,) = list_remote_cache(RemotePath(lab))
         assert entry.state == "unfinished"
         fs = fsspec.filesystem("memory")
         before = {path: fs.modified(path) for path in fs.find(lab) if "/commits/" in path}
