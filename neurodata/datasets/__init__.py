@@ -15,8 +15,11 @@ from neurodata.datasets._find import is_dataset as is_dataset
 from neurodata.datasets._folder import RECIPES as RECIPES
 from neurodata.datasets._folder_windows import Windows as Windows
 from neurodata.datasets._folder_windows import make_windows as make_windows
+from neurodata.datasets._locate import FileHash as FileHash
+from neurodata.datasets._locate import Hashing as Hashing
 from neurodata.datasets._locate import Located as Located
 from neurodata.datasets._locate import SourceKind as SourceKind
 from neurodata.datasets._locate import Twin as Twin
 from neurodata.datasets._locate import folder_id as folder_id
+from neurodata.datasets._locate import hash_files as hash_files
 from neurodata.datasets._locate import locate as locate

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from neurodata.datasets._contract import Dataset, SampleRef, Source
 from neurodata.datasets._fetch import (
@@ -73,6 +73,17 @@ class Located:
     source_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class FileHash:
+    """What a file is: its size and the sha256 of its bytes."""
+
+    size_bytes: int
+    sha256: str
+
+
+Hashing: TypeAlias = Callable[[Sequence[Path], Progress], Sequence[FileHash]]
+
+
 def locate(
     dataset: Dataset,
     cache: Cache = None,
@@ -110,20 +121,42 @@ def locate(
     return _unpack_sources(dataset, dataset.sources, archive_folder(dataset, cache), local, "published", progress)
 
 
-def folder_id(dataset: Dataset, root: Path, samples: Sequence[SampleRef], progress: Progress = silent) -> str:
-    """Hash of (path, size, sha256) of every file below root that the samples come from, and of the source's facts."""
+def folder_id(
+    dataset: Dataset,
+    root: Path,
+    samples: Sequence[SampleRef],
+    progress: Progress = silent,
+    hashing: Hashing | None = None,
+) -> str:
+    """Hash of (path, size, sha256) of every file below root that the samples come from, and of the source's facts.
+
+    Parameters
+    ----------
+    hashing
+        What tells size and sha256 of each file; `hash_files` if not given.
+    """
     paths = sorted(set(dataset.source_files(root, samples)))
     for path in paths:
         if not is_file(path):
             raise SourceNotFoundError(f"{path} is missing, though the files of {dataset.name} name it")
-    entries = []
+    hashes = (hashing or hash_files)(paths, progress)
+    entries = [
+        (path.relative_to(root).as_posix(), file.size_bytes, file.sha256)
+        for path, file in zip(paths, hashes, strict=True)
+    ]
+    facts = dataset.source_facts(root, samples)
+    return hashlib.sha256(canonical_json(entries if facts is None else [entries, facts])).hexdigest()
+
+
+def hash_files(paths: Sequence[Path], progress: Progress = silent) -> list[FileHash]:
+    """Size and sha256 of each file, several at a time; StorageError when one cannot be read."""
+    hashes = []
     # Hashing runs without the GIL.
     with ThreadPoolExecutor(min(MOST_HASHED_AT_ONCE, os.cpu_count() or 1), "neurodata-hash") as executor:
         for done, (path, digest) in enumerate(zip(paths, executor.map(file_digest, paths), strict=True)):
             progress("hash source files", done, len(paths), "files")
-            entries.append((path.relative_to(root).as_posix(), path.stat().st_size, digest))
-    facts = dataset.source_facts(root, samples)
-    return hashlib.sha256(canonical_json(entries if facts is None else [entries, facts])).hexdigest()
+            hashes.append(FileHash(path.stat().st_size, digest))
+    return hashes
 
 
 def _locate_in_folder(dataset: Dataset, cache: Path, source: Path, progress: Progress) -> Located:

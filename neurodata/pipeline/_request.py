@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurodata.datasets import Dataset, Twin, availability, locate, sources_id
+from neurodata.datasets import Dataset, Hashing, Twin, availability, locate, sources_id
 from neurodata.errors import RecipeError
 from neurodata.pipeline._build import build_share, build_store, finalise_store
 from neurodata.pipeline._executors import MakeExecutor
 from neurodata.pipeline._find import find_stores, is_finished
 from neurodata.pipeline._plan import Plan, Share, make_plan
 from neurodata.pipeline._record import PlanRecord, read_plan
+from neurodata.pipeline._shared_hashes import SharedHashes
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.steps import ArraySpec
@@ -140,9 +141,10 @@ def prepare_share(
     NeurodataError
         As `prepare_recipe`; StoreError when another job follows another plan.
     """
-    plan = _plan(recipe, request, cache, progress)
     stores = cache_root(cache) / "stores"
-    return build_share(plan, stores, share, make_executor, progress=progress, on_wait=on_wait)
+    hashes = SharedHashes(recipe, stores, on_wait)
+    plan = _plan(recipe, request, cache, progress, hashes.hash_files)
+    return build_share(plan, stores, share, make_executor, check=hashes.check, progress=progress, on_wait=on_wait)
 
 
 def finalise_recipe(
@@ -160,8 +162,9 @@ def finalise_recipe(
     NeurodataError
         StoreError when shards are missing (it names them).
     """
-    plan = _plan(recipe, request, cache, progress)
-    store = cache_root(cache) / "stores" / plan.head.dataset / plan.folder_name
+    stores = cache_root(cache) / "stores"
+    plan = _plan(recipe, request, cache, progress, SharedHashes(recipe, stores, on_wait).hash_files)
+    store = stores / plan.head.dataset / plan.folder_name
     finalise_store(store, PlanRecord.of(plan), on_wait)
     return store
 
@@ -201,9 +204,15 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _plan(recipe: Recipe, request: SourceRequest, cache: str | Path | None, progress: Progress) -> Plan:
+def _plan(
+    recipe: Recipe,
+    request: SourceRequest,
+    cache: str | Path | None,
+    progress: Progress,
+    hashing: Hashing | None = None,
+) -> Plan:
     located = locate(recipe.dataset, cache, source=request.folder, twin=request.twin, progress=progress)
-    return make_plan(recipe, located, progress)
+    return make_plan(recipe, located, progress, hashing)
 
 
 def _finished(recipe: Recipe, source_id: str, root: Location) -> Location | None:
