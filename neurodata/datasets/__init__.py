@@ -12,6 +12,7 @@ from neurodata.datasets._fetch import kept_at as kept_at
 from neurodata.datasets._fetch import sources_id as sources_id
 from neurodata.datasets._find import find_dataset as find_dataset
 from neurodata.datasets._find import is_dataset as is_dataset
+from neurodata.datasets._find import path_on_disk as path_on_disk
 from neurodata.datasets._folder import RECIPES as RECIPES
 from neurodata.datasets._folder_windows import Windows as Windows
 from neurodata.datasets._folder_windows import make_windows as make_windows

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from neurodata.datasets import Dataset, Twin, find_dataset, locate
+from neurodata.datasets import Dataset, Twin, find_dataset, locate, path_on_disk
 from neurodata.errors import RecipeError, StoreError
 from neurodata.pipeline._compare import differences
 from neurodata.pipeline._execute import run_tasks
@@ -177,7 +177,7 @@ def _request(
             raise RecipeError(
                 f"{path}: made of the files of a folder, not of published ones: name it with --source DIR"
             )
-        return SourceRequest(source.folder)
+        return SourceRequest(None if source.folder is None else path_on_disk(source.folder))
     size = source.twin_size or n_samples
     if size is None:
         raise RecipeError(f"{path}: made of a twin, and the manifest that told its size is damaged: add --twin-size")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurodata.datasets import Dataset, Hashing, Twin, availability, locate, sources_id
+from neurodata.datasets import Dataset, Hashing, Twin, availability, locate, path_on_disk, sources_id
 from neurodata.errors import RecipeError
 from neurodata.pipeline._build import build_share, build_store, finalise_store
 from neurodata.pipeline._executors import MakeExecutor
@@ -63,6 +63,8 @@ def source_request(
     RecipeError
         When both a folder and a twin are asked for, a size without a twin, or one too small to hold every class;
         or either of a dataset that is a folder itself.
+    SourceNotFoundError
+        When the source is a URL.
     """
     if dataset.own_folder is not None:
         if source is not None or twin:
@@ -75,7 +77,7 @@ def source_request(
     if not twin:
         if twin_size is not None:
             raise RecipeError(f"twin size {twin_size}, but no twin was asked for: add --twin (twin=True)")
-        return SourceRequest(None if source is None else Path(source))
+        return SourceRequest(None if source is None else path_on_disk(source))
     size = dataset.twin_size if twin_size is None else twin_size
     if not isinstance(size, int) or size < len(dataset.classes):
         raise RecipeError(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -310,6 +312,29 @@ def test_faults_of_s3_cost_time_and_nothing_else(
     told.clear()
     (entry,) = list_remote_cache(RemotePath(f"{bucket}/nd"))
     assert entry.last_used_s is not None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_lists_deletes_and_prunes_downloads_on_s3(bucket: str) -> None:
+    root = f"{bucket}/nd"
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from neurodata.cli import main; main()", "cache", *words, "--cache", root]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    for name in ("train.zip", "test.zip", "mine.txt"):
+        put(root, name, b"bytes")
+    listed = json.loads(run("--json").stdout)
+    assert [(entry["kind"], entry["name"], entry["size_bytes"]) for entry in listed["entries"]] == [
+        ("downloads", "n-mnist", 15)
+    ]
+    assert time.time() - listed["entries"][0]["last_used_s"] < 600
+    dry = run("prune", "--older-than", "0h", "--kind", "downloads", "--dry-run")
+    assert "would delete 1 folders, 15 B" in dry.stderr
+    assert len(kept(root)) == 3
+    done = run("rm", "n-mnist", "--yes")
+    assert (done.returncode, done.stdout) == (0, f"{root}/downloads/n-mnist\n")
+    assert kept(root) == {"mine.txt": b"bytes"}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -13,8 +13,9 @@ import fsspec
 import pytest
 
 import neurodata
-from neurodata.errors import StorageError, StoreNotFoundError
-from neurodata.pipeline import list_remote_cache
+from neurodata.datasets import find_dataset, path_on_disk
+from neurodata.errors import SourceNotFoundError, StorageError, StoreNotFoundError
+from neurodata.pipeline import list_remote_cache, source_request
 from neurodata.storage import RemotePath, _remote
 from neurodata.store import verify
 from tests.storage.remotes import Stumbling, register
@@ -86,7 +87,26 @@ def test_a_file_url_is_the_folder(source: Path, tmp_path: Path) -> None:
     assert store.path.parent == tmp_path / "nd" / "stores" / "dvs-gesture"
 
 
-def test_downloads_and_twins_of_a_remote_root_are_kept_on_this_machine(
+def test_source_files_behind_a_url_are_refused_with_the_way_out_and_those_of_a_file_url_taken(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("s3://me:secret@lab/gestures", Path("s3://me:secret@lab/gestures")):
+        with pytest.raises(
+            SourceNotFoundError, match=r"^s3://me:\*\*\*@lab/gestures: source files are read from a disk"
+        ):
+            neurodata.prepare("dvs-gesture", T=4, source=place, cache=tmp_path)
+        with pytest.raises(SourceNotFoundError, match="mount the bucket"):
+            find_dataset(f"folder:{place}")
+        with pytest.raises(SourceNotFoundError, match="mount the bucket"):
+            find_dataset(f"folder:{source}", labels=place)
+    for there in (source.as_uri(), Path(source.as_uri())):
+        assert source_request(find_dataset("dvs-gesture"), there).folder == source
+    (tmp_path / "s3:" / "lab").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert path_on_disk("s3:/lab") == Path("s3:/lab")
+
+
+def test_unpacked_files_and_twins_of_a_remote_root_are_kept_on_this_machine(
     lab: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEURODATA_CACHE", str(tmp_path / "scratch"))
