@@ -3,7 +3,7 @@
 Each job needs the sha256 of every file of a folder, as they are part of the identity of the store. The first one keeps
 them beside the store, until that is finished, together with what the file system says of each file: size, times of
 change of content (mtime) and of anything (ctime), number (inode). The others wait for it, and hash only the files of
-which any of that is different.
+which any of that is different, or which are too new to be kept.
 
 Why no job can take the hash of one file for the bytes of another, unnoticed:
 
@@ -30,7 +30,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,8 @@ class Stamp:
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
     def is_settled(self, now_s: float) -> bool:
-        """Whether no change can bear these times any more."""
-        return max(self.mtime_ns, self.ctime_ns) / 1e9 < now_s - SETTLED_S
+        """Whether no change can bear these times any more; never on Windows, which tells no ctime."""
+        return sys.platform != "win32" and max(self.mtime_ns, self.ctime_ns) / 1e9 < now_s - SETTLED_S
 
 
 class SharedHashes:
@@ -97,16 +97,23 @@ class SharedHashes:
         StorageError
             When a file cannot be read, or the hashes cannot be kept.
         """
-        if not paths:
-            return []
-        hashes = self._look_up(paths)
-        if len(hashes) == len(paths):
+        while True:
+            raw, now_s = read_if_there(self.place), time.time()
+            stamps = dict(zip(paths, _stamps(paths), strict=True))
+            known = self._parse(raw)
+            hashes = {path: found for path in paths if (found := _find(known, path, stamps[path])) is not None}
+            settled = [path for path in paths if path not in hashes and stamps[path].is_settled(now_s)]
+            fresh: dict[Path, FileHash] = {}
+            if settled:
+                with exclusive(self._lock, f"hashing source files for {self.place.parent.name}", self._on_wait):
+                    if read_if_there(self.place) != raw:
+                        continue  # another job has hashed meanwhile
+                    fresh = dict(zip(settled, hash_files(settled, progress), strict=True))
+                    self._keep(known, {path: stamps[path] for path in settled}, fresh)
             self._looked_up = hashes
-            return [hashes[path] for path in paths]
-        with exclusive(self._lock, f"hashing source files for {self.place.parent.name}", self._on_wait):
-            self._looked_up = self._look_up(paths)
-            hashes = self._looked_up | self._hash([path for path in paths if path not in self._looked_up], progress)
-        return [hashes[path] for path in paths]
+            others = [path for path in paths if path not in hashes and path not in fresh]
+            fresh |= zip(others, hash_files(others, progress), strict=True)
+            return [hashes.get(path) or fresh[path] for path in paths]
 
     def check(self, tasks: Sequence[ShardTask], progress: Progress = silent) -> None:
         """Hash the files that these tasks are the first to read, unless this job has.
@@ -130,42 +137,33 @@ class SharedHashes:
                     "hashes are deleted: leave the source files alone, and run all jobs again"
                 )
 
-    def _look_up(self, paths: Sequence[Path]) -> dict[Path, FileHash]:
-        known = self._read()
-        here = [path for path in paths if str(path.absolute()) in known]
-        hashes = {}
-        for path, stamp in zip(here, _stamps(here), strict=True):
-            *kept, sha256 = known[str(path.absolute())]
-            if kept == [stamp.size_bytes, stamp.mtime_ns, stamp.ctime_ns, stamp.inode]:
-                hashes[path] = FileHash(stamp.size_bytes, str(sha256))
-        return hashes
+    def _keep(
+        self, known: Mapping[str, list[Any]], stamps: Mapping[Path, Stamp], hashes: Mapping[Path, FileHash]
+    ) -> None:
+        """Keep the hashes of those files that are still as they were before they were read."""
+        after = zip(stamps, _stamps(list(stamps)), strict=True)
+        new = {_name(path): [*astuple(stamp), hashes[path].sha256] for path, stamp in after if stamp == stamps[path]}
+        write_to(self.place, seal({"version": _VERSION, "files": {**known, **new}}, SEAL))
 
-    def _hash(self, paths: Sequence[Path], progress: Progress) -> dict[Path, FileHash]:
-        """Hash files, and keep what may be kept."""
-        now_s, before = time.time(), _stamps(paths)
-        hashes = dict(zip(paths, hash_files(paths, progress), strict=True))
-        settled = {
-            str(path.absolute()): [stamp.size_bytes, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, hashes[path].sha256]
-            for path, stamp, after in zip(paths, before, _stamps(paths), strict=True)
-            if stamp == after and stamp.is_settled(now_s)
-        }
-        if settled and sys.platform != "win32":
-            files = {**self._read(), **settled}
-            write_to(self.place, seal({"version": _VERSION, "files": files}, SEAL))
-        return hashes
-
-    def _read(self) -> Mapping[str, list[Any]]:
+    def _parse(self, raw: bytes | None) -> Mapping[str, list[Any]]:
         """What is kept; nothing where that is damaged, or of another version."""
-        raw = read_if_there(self.place)
-        if raw is None:
-            return {}
         try:
-            record = parse(raw, self.place)
-            check_seal(record, SEAL, self.place)
+            record = parse(raw or b"{}", self.place)
+            if raw is not None:
+                check_seal(record, SEAL, self.place)
         except StoreError:
             return {}
         files: dict[str, list[Any]] = record["files"] if record.get("version") == _VERSION else {}
         return files
+
+
+def _find(known: Mapping[str, list[Any]], path: Path, stamp: Stamp) -> FileHash | None:
+    *of_old, sha256 = known.get(_name(path), [None])
+    return FileHash(stamp.size_bytes, str(sha256)) if of_old == list(astuple(stamp)) else None
+
+
+def _name(path: Path) -> str:
+    return str(path.absolute())
 
 
 def forget_hashes(store: Location, head: StoreHead) -> None:
