@@ -31,6 +31,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ from neurodata.store import StoreHead, check_seal, parse, seal
 SETTLED_S = 60.0
 SEAL = "sha256"
 _VERSION = 1
+# Threads that wait for the answers of a share, and files that each takes at a time.
 _LOOKING_AT_ONCE = 16
+_AT_A_TIME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,11 @@ class Stamp:
     def of(cls, path: Path) -> Stamp:
         """The stamp of a file as its server has it; StorageError when it cannot be opened."""
         try:
-            with path.open("rb") as file:
-                status = os.fstat(file.fileno())
+            file = os.open(path, os.O_RDONLY)
+            try:
+                status = os.fstat(file)
+            finally:
+                os.close(file)
         except OSError as error:
             raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
@@ -176,5 +182,6 @@ def _file_name(recipe_name: str, recipe_id: str) -> str:
 
 
 def _stamps(paths: Sequence[Path]) -> list[Stamp]:
+    parts = [paths[first : first + _AT_A_TIME] for first in range(0, len(paths), _AT_A_TIME)]
     with ThreadPoolExecutor(_LOOKING_AT_ONCE, "neurodata-stat") as executor:
-        return list(executor.map(Stamp.of, paths))
+        return list(chain.from_iterable(executor.map(lambda part: [Stamp.of(path) for path in part], parts)))
