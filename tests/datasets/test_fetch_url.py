@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from tests.loopback import Loopback
 from tests.storage.remotes import S3Fault, Stumbling, register, s3_bucket, s3_server
 
 N_MNIST = registry.datasets["n-mnist"]
+CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -268,6 +268,20 @@ for path in fetch(dataset, sys.argv[1], progress=lambda stage, *_: print(stage, 
 """
 
 
+COMMAND = """
+import sys
+from tests.datasets.conftest import publish
+from neurodata import registry
+dataset = registry.datasets["n-mnist"]
+end = sys.argv.index("--")
+publish(sys.argv[1:end], lambda name, value: setattr(type(dataset), name, value))
+sys.argv = ["neurodata", *sys.argv[end + 1 :]]
+from neurodata.cli import main
+if __name__ == "__main__":
+    main()
+"""
+
+
 @pytest.fixture
 def told() -> list[S3Fault]:
     """What the server answers to the next requests that change something."""
@@ -315,7 +329,7 @@ def test_faults_of_s3_cost_time_and_nothing_else(
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_command_lists_deletes_and_prunes_downloads_on_s3(bucket: str) -> None:
+def test_the_command_deletes_and_prunes_downloads_on_s3(bucket: str) -> None:
     root = f"{bucket}/nd"
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -324,17 +338,44 @@ def test_the_command_lists_deletes_and_prunes_downloads_on_s3(bucket: str) -> No
 
     for name in ("train.zip", "test.zip", "mine.txt"):
         put(root, name, b"bytes")
-    listed = json.loads(run("--json").stdout)
-    assert [(entry["kind"], entry["name"], entry["size_bytes"]) for entry in listed["entries"]] == [
-        ("downloads", "n-mnist", 15)
-    ]
-    assert time.time() - listed["entries"][0]["last_used_s"] < 600
+    (entry,) = list_remote_cache(RemotePath(root))
+    assert (entry.kind, entry.name, entry.size_bytes) == ("downloads", "n-mnist", 15)
+    assert entry.last_used_s is not None
+    assert abs(time.time() - entry.last_used_s) < 600
     dry = run("prune", "--older-than", "0h", "--kind", "downloads", "--dry-run")
     assert "would delete 1 folders, 15 B" in dry.stderr
     assert len(kept(root)) == 3
     done = run("rm", "n-mnist", "--yes")
     assert (done.returncode, done.stdout) == (0, f"{root}/downloads/n-mnist\n")
     assert kept(root) == {"mine.txt": b"bytes"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_says_where_files_come_from_and_where_they_are_kept(
+    published: dict[str, bytes], server: Loopback, machine: Iterator[None], bucket: str, tmp_path: Path
+) -> None:
+    files = [f"{tmp_path / source.filename}={source.urls[0]}" for source in N_MNIST.sources]
+    root = f"{bucket}/nd"
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", COMMAND, *files, "--", *words, "--cache", root]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
+
+    next(machine)
+    done = run("fetch", "n-mnist")
+    assert done.returncode == 0, done.stderr
+    assert f"n-mnist: 2 files, checksums right; kept at {root}/downloads/n-mnist" in done.stderr
+    assert [Path(line).read_bytes() for line in done.stdout.splitlines()] == list(published.values())
+    put(root, "test.zip", published["test.zip"][:-1])
+    next(machine)
+    dry = run("prepare", "n-mnist", "--T", "2", "--dry-run")
+    assert f"train.zip to copy from {root}/downloads/n-mnist" in dry.stderr
+    done = run("prepare", "n-mnist", "--T", "2", "--executor", "threads")
+    assert done.returncode == 0, done.stderr
+    assert f"download train.zip from {bucket}" in done.stderr
+    assert f"neurodata: {root}/downloads/n-mnist/test.zip: this copy is not used" in done.stderr
+    assert done.stdout.startswith(f"{root}/stores/n-mnist/")
+    assert kept(root) == published
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -347,7 +388,7 @@ def test_machines_that_begin_at_once_and_one_that_is_killed_leave_whole_files(
     def begin(name: str) -> subprocess.Popen[str]:
         environment = os.environ | {"NEURODATA_CACHE": str(tmp_path / name)}
         command = [sys.executable, "-c", PROGRAM, f"{bucket}/nd", *files]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
 
     killed = begin("killed")
     assert killed.stdout is not None
