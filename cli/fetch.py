@@ -16,13 +16,10 @@ def fetch(dataset: DatasetName, cache: CacheOption = None, json: JsonOption = Fa
     """
     from neurodata import registry
     from neurodata.datasets import fetch as fetch_files
-    from neurodata.datasets import kept_at
 
-    found = registry.datasets[dataset]
     with progress_bars() as progress:
-        paths = fetch_files(found, cache, progress=progress)
-    kept = kept_at(found, cache)
-    note(f"{dataset}: {len(paths)} files, checksums right" + (f"; kept at {kept}" if kept else ""))
+        paths = fetch_files(registry.datasets[dataset], cache, progress=progress)
+    note(f"{dataset}: {len(paths)} files, checksums right")
     if json:
         print_json([str(path) for path in paths])
     else:

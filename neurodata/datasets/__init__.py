@@ -8,7 +8,6 @@ from neurodata.datasets._contract import Scheme as Scheme
 from neurodata.datasets._contract import Source as Source
 from neurodata.datasets._fetch import availability as availability
 from neurodata.datasets._fetch import fetch as fetch
-from neurodata.datasets._fetch import kept_at as kept_at
 from neurodata.datasets._fetch import sources_id as sources_id
 from neurodata.datasets._find import find_dataset as find_dataset
 from neurodata.datasets._find import is_dataset as is_dataset

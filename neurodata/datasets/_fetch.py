@@ -64,7 +64,7 @@ def fetch(dataset: Dataset, cache: Cache = None, *, progress: Progress = silent)
             "then run the same command again; files that you have already: --source DIR; "
             "generated look-alike data to try things on: --twin"
         )
-    kept = kept_at(dataset, cache) if folder == _own_folder(dataset, cache) else None
+    kept = _kept_at(dataset, cache) if folder == _own_folder(dataset, cache) else None
     for source in dataset.sources:
         found, path = copies[source.filename], folder / source.filename
         addresses: list[str | RemotePath] = [*found, *source.urls]
@@ -87,12 +87,6 @@ def availability(dataset: Dataset, cache: Cache = None) -> str:
         for source in dataset.sources
     ]
     return f"{', '.join(states)} (in {folder})"
-
-
-def kept_at(dataset: Dataset, cache: Cache = None) -> RemotePath | None:
-    """The folder behind a URL that keeps the published files; None where the cache root is a folder itself."""
-    root = cache_root(cache)
-    return root / "downloads" / dataset.name if isinstance(root, RemotePath) else None
 
 
 def archive_folder(dataset: Dataset, cache: Cache) -> Path:
@@ -131,6 +125,12 @@ def require_checksums(dataset: Dataset) -> None:
         )
 
 
+def _kept_at(dataset: Dataset, cache: Cache) -> RemotePath | None:
+    """The folder behind a URL that keeps the published files; None where the cache root is a folder itself."""
+    root = cache_root(cache)
+    return root / "downloads" / dataset.name if isinstance(root, RemotePath) else None
+
+
 def _own_folder(dataset: Dataset, cache: Cache) -> Path:
     return local_root(cache) / "downloads" / dataset.name
 
@@ -153,7 +153,7 @@ def _copies(dataset: Dataset, folder: Path, cache: Cache) -> dict[str, dict[Remo
     Nobody is asked about a file that is on this machine, unless a copy may have to be put behind a URL. The cache root
     has to answer; another one that does not is told of and passed over.
     """
-    kept = kept_at(dataset, cache)
+    kept = _kept_at(dataset, cache)
     names = [source.filename for source in dataset.sources]
     wanted = [name for name in names if kept is not None or not is_file(folder / name)]
     copies: dict[str, dict[RemotePath, int]] = {name: {} for name in names}
