@@ -68,7 +68,7 @@ def rm(
 ) -> None:
     """Delete downloads, stores or runs; asks first. What a run is working on, or is not neurodata's, stays.
 
-    Stores may be behind a URL: neurodata cache rm NAME --cache s3://lab/neurodata
+    Downloads and stores may be behind a URL: neurodata cache rm NAME --cache s3://lab/neurodata
 
     Examples:
 
@@ -76,7 +76,7 @@ def rm(
 
     neurodata cache rm downloads/n-mnist --yes
     """
-    from neurodata.pipeline import check_removable, find_entry
+    from neurodata.pipeline import check_removable, find_entry, removable_files
     from neurodata.storage import cache_root
 
     root = cache_root(cache or context.obj)
@@ -85,6 +85,8 @@ def rm(
     for entry in chosen:
         if isinstance(root, Path):
             check_removable(entry, root)
+        elif entry.kind == Kind.DOWNLOADS:
+            removable_files(entry)
     _delete(chosen, root, yes)
 
 
@@ -109,11 +111,14 @@ def prune(
 
     neurodata cache prune --older-than 8w --kind stores --kind downloads
     """
-    from neurodata.pipeline import list_cache, unused_since
+    from neurodata.pipeline import unused_since
+    from neurodata.storage import cache_root
 
     before_s = time.time() - _age_s(older_than)
-    root = _root(cache or context.obj)
-    chosen = unused_since(list_cache(root), kind or [Kind.STORES], before_s)
+    kinds = kind or [Kind.STORES]
+    place = cache or context.obj
+    root = cache_root(place) if kinds == [Kind.DOWNLOADS] else _root(place)
+    chosen = unused_since(_entries(root), kinds, before_s)
     if not chosen:
         note(f"{root}: nothing that was unused for {older_than}")
     elif dry_run:
@@ -145,21 +150,21 @@ def mv(
 
 
 def _entries(root: Location) -> list[CacheEntry]:
-    from neurodata.pipeline import list_cache, list_remote_stores
+    from neurodata.pipeline import list_cache, list_remote_cache
 
-    return list_cache(root) if isinstance(root, Path) else list_remote_stores(root)
+    return list_cache(root) if isinstance(root, Path) else list_remote_cache(root)
 
 
 def _root(cache: str | Path | None) -> Path:
-    """The root, which has to be a folder: of what is behind a URL, last use is not known, and it has ways to move."""
+    """The root, which has to be a folder: of stores behind a URL, last use is not known, and it has ways to move."""
     from neurodata.errors import StorageError
-    from neurodata.storage import cache_root, locate
+    from neurodata.storage import cache_root
 
-    root = locate(cache_root(cache))
+    root = cache_root(cache)
     if not isinstance(root, Path):
         raise StorageError(
-            f"{root}: behind a URL, where last use is not known; `neurodata cache rm` deletes stores there by name, "
-            "and the tools of that storage move them"
+            f"{root}: behind a URL, where last use of stores is not known; `neurodata cache rm` deletes them by name, "
+            "`prune --kind downloads` old downloads, and the tools of that storage move them"
         )
     return root
 

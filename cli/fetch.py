@@ -9,16 +9,16 @@ from .options import CacheOption, DatasetName, JsonOption
 def fetch(dataset: DatasetName, cache: CacheOption = None, json: JsonOption = False) -> None:
     """Download the published files of a dataset, resuming where a download stopped, and verify them.
 
-    `prepare` does this by itself; use it to fetch on one machine and prepare on another.
+    `prepare` does this by itself; use it to fetch on one machine and prepare on another. Where --cache is a URL, the
+    files are kept there, too, and fetched from there by the next machine.
 
-    Example: neurodata fetch n-mnist
+    Examples: neurodata fetch n-mnist, neurodata fetch n-mnist --cache s3://lab/neurodata
     """
     from neurodata import registry
     from neurodata.datasets import fetch as fetch_files
-    from neurodata.storage import local_root
 
     with progress_bars() as progress:
-        paths = fetch_files(registry.datasets[dataset], local_root(cache), progress=progress)
+        paths = fetch_files(registry.datasets[dataset], cache, progress=progress)
     note(f"{dataset}: {len(paths)} files, checksums right")
     if json:
         print_json([str(path) for path in paths])

@@ -204,10 +204,9 @@ def _print_preview(plan: Preview, json: bool) -> None:
 def _print_layouts(recipe: Recipe, request: SourceRequest, cache: str | None, json: bool) -> None:
     from neurodata.datasets import locate
     from neurodata.pipeline import measure_layouts
-    from neurodata.storage import local_root
 
     with progress_bars() as progress:
-        located = locate(recipe.dataset, local_root(cache), source=request.folder, twin=request.twin, progress=progress)
+        located = locate(recipe.dataset, cache, source=request.folder, twin=request.twin, progress=progress)
         sizes = measure_layouts(recipe, located, progress)
     if json:
         print_json({"recommended": sizes.recommended} | asdict(sizes))

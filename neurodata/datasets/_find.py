@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -9,16 +10,39 @@ from neurodata import registry
 from neurodata.datasets._contract import Dataset
 from neurodata.datasets._folder import Folder
 from neurodata.datasets._folder_windows import Windows
-from neurodata.errors import RecipeError
+from neurodata.errors import RecipeError, SourceNotFoundError
 from neurodata.signals import Sensor
+from neurodata.storage import is_url, locate
 
 FOLDER = "folder:"
 TONIC = "tonic:"
+_URL_IN_PATH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/([^/].*)")
 
 
 def is_dataset(name: str) -> bool:
     """Whether `find_dataset` takes the name for a dataset (a folder need not be there)."""
     return name.startswith((FOLDER, TONIC)) or name in registry.datasets
+
+
+def path_on_disk(place: str | Path) -> Path:
+    """The path of source files that somebody names; file:// is one.
+
+    Raises
+    ------
+    SourceNotFoundError
+        When it is another URL: readers open files of this machine.
+    """
+    # A Path of a URL, as options are, has lost a slash; file:/// two.
+    lost = _URL_IN_PATH.match(str(place))
+    text = f"{lost[1]}://{'/' * (lost[1] == 'file')}{lost[2]}" if lost and not Path(place).exists() else str(place)
+    found = locate(text) if is_url(text) else Path(place)
+    if isinstance(found, Path):
+        return found
+    raise SourceNotFoundError(
+        f"{found}: source files are read from a disk, not from behind a URL: copy them to a folder that all workers "
+        "see (aws s3 sync, gcloud storage rsync, rclone copy), or mount the bucket there (mount-s3, gcsfuse, rclone "
+        "mount), and name that folder. Stores and the published files of datasets may be behind URLs: --cache"
+    )
 
 
 def find_dataset(
@@ -53,8 +77,8 @@ def find_dataset(
         When a dataset of tonic is asked for, and tonic is not installed.
     """
     if isinstance(name, str) and name.startswith(FOLDER):
-        folder = Path(name.removeprefix(FOLDER))
-        return Folder(folder, None if labels is None else Path(labels), format, sensor, windows)
+        folder = path_on_disk(name.removeprefix(FOLDER))
+        return Folder(folder, None if labels is None else path_on_disk(labels), format, sensor, windows)
     if any(stated is not None for stated in (labels, format, sensor)):
         known_as = name if isinstance(name, str) else name.name
         raise RecipeError(

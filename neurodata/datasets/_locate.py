@@ -5,26 +5,34 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from neurodata.datasets._contract import Dataset, SampleRef, Source
+from neurodata.datasets._fetch import (
+    Cache,
+    archive_folder,
+    fetch,
+    require_checksums,
+    sources_id,
+    unpacked_folder,
+    unpacked_in,
+)
 from neurodata.errors import ArchiveError, SourceNotFoundError, StorageError
 from neurodata.progress import Progress, silent
 from neurodata.storage import (
     Lease,
     canonical_json,
-    download,
     exclusive,
     file_digest,
     is_file,
     is_folder,
+    local_root,
     read_json,
-    search_folders,
     unpack,
     verify_checksum,
     write_json,
@@ -65,15 +73,35 @@ class Located:
     source_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class FileHash:
+    """What a file is: its size and the sha256 of its bytes."""
+
+    size_bytes: int
+    sha256: str
+
+
+Hashing: TypeAlias = Callable[[Sequence[Path], Progress], Sequence[FileHash]]
+
+
 def locate(
     dataset: Dataset,
-    cache: Path,
+    cache: Cache = None,
     *,
     source: Path | None = None,
     twin: Twin | None = None,
     progress: Progress = silent,
 ) -> Located:
     """Find the dataset's files; fetch or generate, verify and unpack them first where needed.
+
+    Parameters
+    ----------
+    cache
+        The root, as `cache_root` takes it; where it is a URL, the files are in `local_root`.
+    source
+        A folder that holds them, unpacked or as published.
+    twin
+        To generate look-alike data instead.
 
     Raises
     ------
@@ -82,107 +110,53 @@ def locate(
     DownloadError, ChecksumError, ArchiveError, StorageError
         When fetching, verifying or unpacking fails.
     """
+    local = local_root(cache)
     if twin is not None:
-        return _locate_twin(dataset, cache, twin, progress)
+        return _locate_twin(dataset, local, twin, progress)
     if source is not None:
-        return _locate_in_folder(dataset, cache, source, progress)
-    for root in search_folders(cache):
-        unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
-        if is_folder(unpacked):
-            return Located(dataset.find_root(unpacked), "published", sources_id(dataset.sources))
+        return _locate_in_folder(dataset, local, source, progress)
+    if (unpacked := unpacked_folder(dataset, cache)) is not None:
+        return Located(dataset.find_root(unpacked), "published", sources_id(dataset.sources))
     fetch(dataset, cache, progress=progress)
-    return _unpack_sources(dataset, dataset.sources, _archive_folder(dataset, cache), cache, "published", progress)
+    return _unpack_sources(dataset, dataset.sources, archive_folder(dataset, cache), local, "published", progress)
 
 
-def fetch(dataset: Dataset, cache: Path, *, progress: Progress = silent) -> tuple[Path, ...]:
-    """The dataset's published files, downloaded where missing, each verified.
+def folder_id(
+    dataset: Dataset,
+    root: Path,
+    samples: Sequence[SampleRef],
+    progress: Progress = silent,
+    hashing: Hashing | None = None,
+) -> str:
+    """Hash of (path, size, sha256) of every file below root that the samples come from, and of the source's facts.
 
-    Raises
-    ------
-    SourceNotFoundError
-        When a file cannot be fetched by a script, or has no published checksum; says what to do by hand.
-    DownloadError, ChecksumError, StorageError
-        When a download fails, or a file does not have the published checksum.
+    Parameters
+    ----------
+    hashing
+        What tells size and sha256 of each file; `hash_files` if not given.
     """
-    _require_checksums(dataset)
-    folder = _archive_folder(dataset, cache)
-    by_hand = [source for source in dataset.sources if not source.urls and not is_file(folder / source.filename)]
-    if by_hand:
-        steps = "\n".join(f"  {source.manual}\n  and put it at {folder / source.filename}" for source in by_hand)
-        raise SourceNotFoundError(
-            f"{dataset.name}: cannot be downloaded by a script. By hand:\n{steps}\n"
-            "then run the same command again; files that you have already: --source DIR; "
-            "generated look-alike data to try things on: --twin"
-        )
-    paths = tuple(folder / source.filename for source in dataset.sources)
-    for path, source in zip(paths, dataset.sources, strict=True):
-        download(source.urls, path, checksum=source.checksum, size_bytes=source.size_bytes, progress=progress)
-    return paths
-
-
-def availability(dataset: Dataset, cache: Path) -> str:
-    """Where the published files are or would come from, in a few words; looks only."""
-    for root in search_folders(cache):
-        unpacked = _unpacked(root / "downloads" / dataset.name, dataset.sources)
-        if is_folder(unpacked):
-            return f"unpacked at {unpacked}"
-    if without := _without_checksum(dataset):
-        return f"to get by hand, unpack and name with --source DIR (no published checksum of {', '.join(without)})"
-    folder = _archive_folder(dataset, cache)
-    states = []
-    for source in dataset.sources:
-        here = is_file(folder / source.filename)
-        states.append(f"{source.filename} {'is there' if here else 'to download' if source.urls else 'to get by hand'}")
-    return f"{', '.join(states)} (in {folder})"
-
-
-def sources_id(sources: Sequence[Source]) -> str:
-    """Hash of names and checksums: the identity of published archives, known without having them."""
-    return hashlib.sha256(canonical_json(sorted((source.filename, source.checksum) for source in sources))).hexdigest()
-
-
-def folder_id(dataset: Dataset, root: Path, samples: Sequence[SampleRef], progress: Progress = silent) -> str:
-    """Hash of (path, size, sha256) of every file below root that the samples come from, and of the source's facts."""
     paths = sorted(set(dataset.source_files(root, samples)))
     for path in paths:
         if not is_file(path):
             raise SourceNotFoundError(f"{path} is missing, though the files of {dataset.name} name it")
-    entries = []
-    # Hashing runs without the GIL.
-    with ThreadPoolExecutor(min(MOST_HASHED_AT_ONCE, os.cpu_count() or 1), "neurodata-hash") as executor:
-        for done, (path, digest) in enumerate(zip(paths, executor.map(file_digest, paths), strict=True)):
-            progress("hash source files", done, len(paths), "files")
-            entries.append((path.relative_to(root).as_posix(), path.stat().st_size, digest))
+    hashes = (hashing or hash_files)(paths, progress)
+    entries = [
+        (path.relative_to(root).as_posix(), file.size_bytes, file.sha256)
+        for path, file in zip(paths, hashes, strict=True)
+    ]
     facts = dataset.source_facts(root, samples)
     return hashlib.sha256(canonical_json(entries if facts is None else [entries, facts])).hexdigest()
 
 
-def _without_checksum(dataset: Dataset) -> list[str]:
-    return [source.filename for source in dataset.sources if not source.checksum]
-
-
-def _require_checksums(dataset: Dataset) -> None:
-    """Files that cannot be verified are not fetched nor unpacked: a folder that a person names is hashed instead."""
-    if without := _without_checksum(dataset):
-        steps = "\n".join(f"  {source.manual or 'download ' + source.urls[0]}" for source in dataset.sources)
-        raise SourceNotFoundError(
-            f"{dataset.name}: nobody published a checksum of {', '.join(without)}, so no script takes it. By hand:\n"
-            f"{steps}\nthen unpack all of it into one folder and name that: --source DIR; generated look-alike data to "
-            "try things on: --twin"
-        )
-
-
-def _archive_folder(dataset: Dataset, cache: Path) -> Path:
-    """The first root that holds all archives, else the own one, where they will be put."""
-    for root in search_folders(cache):
-        folder = root / "downloads" / dataset.name
-        if all(is_file(folder / source.filename) for source in dataset.sources):
-            return folder
-    return cache / "downloads" / dataset.name
-
-
-def _unpacked(folder: Path, sources: Sequence[Source]) -> Path:
-    return folder / f"unpacked-{sources_id(sources)[:12]}"
+def hash_files(paths: Sequence[Path], progress: Progress = silent) -> list[FileHash]:
+    """Size and sha256 of each file, several at a time; StorageError when one cannot be read."""
+    hashes = []
+    # Hashing runs without the GIL.
+    with ThreadPoolExecutor(min(MOST_HASHED_AT_ONCE, os.cpu_count() or 1), "neurodata-hash") as executor:
+        for done, (path, digest) in enumerate(zip(paths, executor.map(file_digest, paths), strict=True)):
+            progress("hash source files", done, len(paths), "files")
+            hashes.append(FileHash(path.stat().st_size, digest))
+    return hashes
 
 
 def _locate_in_folder(dataset: Dataset, cache: Path, source: Path, progress: Progress) -> Located:
@@ -193,7 +167,7 @@ def _locate_in_folder(dataset: Dataset, cache: Path, source: Path, progress: Pro
     except SourceNotFoundError:
         if not all(is_file(source / archive.filename) for archive in dataset.sources):
             raise
-    _require_checksums(dataset)
+    require_checksums(dataset)
     for archive in dataset.sources:
         verify_checksum(source / archive.filename, archive.checksum, progress)
     return _unpack_sources(dataset, dataset.sources, source, cache, "published", progress)
@@ -206,7 +180,7 @@ def _locate_twin(dataset: Dataset, cache: Path, twin: Twin, progress: Progress) 
     if sources is None:
         with _turn(folder, f"generating {name}", progress):
             sources = _twin_sources(dataset, folder) or _generate_twin(dataset, folder, twin, progress)
-    if not is_folder(_unpacked(folder, sources)):
+    if not is_folder(unpacked_in(folder, sources)):
         for source in sources:
             verify_checksum(folder / source.filename, source.checksum, progress)
     return _unpack_sources(dataset, sources, folder, cache, "twin", progress)
@@ -240,7 +214,7 @@ def _unpack_sources(
     """Unpack verified archives into one folder, which appears when all of them are complete."""
     # Twins have folders of their own; everything else is unpacked below the own cache, never into --source.
     home = archives if kind == "twin" else cache / "downloads" / dataset.name
-    target = _unpacked(home, sources)
+    target = unpacked_in(home, sources)
     # Looking comes first: what is unpacked can be used where nothing can be locked, in a cache that is read-only.
     if not is_folder(target):
         with _turn(home, f"unpacking {dataset.name}", progress):

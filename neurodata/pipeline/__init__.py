@@ -28,7 +28,8 @@ from neurodata.pipeline._plan import Share as Share
 from neurodata.pipeline._plan import make_plan as make_plan
 from neurodata.pipeline._recommend import LayoutSizes as LayoutSizes
 from neurodata.pipeline._recommend import measure_layouts as measure_layouts
-from neurodata.pipeline._remote_inventory import list_remote_stores as list_remote_stores
+from neurodata.pipeline._remote_inventory import list_remote_cache as list_remote_cache
+from neurodata.pipeline._remote_inventory import removable_files as removable_files
 from neurodata.pipeline._repair import Repaired as Repaired
 from neurodata.pipeline._repair import SourceOfStore as SourceOfStore
 from neurodata.pipeline._repair import repair_store as repair_store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from neurodata.errors import EncodingError, StorageError
 from neurodata.pipeline._execute import run_tasks, unfinished
 from neurodata.pipeline._executors import MakeExecutor
 from neurodata.pipeline._find import is_finished, rebuild_folders
-from neurodata.pipeline._plan import Plan, Share
+from neurodata.pipeline._plan import Plan, ShardTask, Share
 from neurodata.pipeline._record import PLAN_RECORD, PlanRecord, check_plan, record_plan, require_shards
+from neurodata.pipeline._shared_hashes import forget_hashes
 from neurodata.progress import Progress, silent
 from neurodata.storage import Lease, Location, delete, each, exclusive, list_below, remove_leftovers
 from neurodata.store import COMMITS, MANIFEST, committed_counts, finalise
@@ -73,12 +74,18 @@ def build_share(
     share: Share,
     make_executor: MakeExecutor,
     *,
+    check: Callable[[Sequence[ShardTask], Progress], None] = lambda tasks, progress: None,
     progress: Progress = silent,
     on_wait: Callable[[str], None] | None = None,
 ) -> Location:
     """Write one job's share of the shards, and the plan beside them; `finalise_store` finishes the store.
 
     Other shares may be written at the same time; the same one by one job at a time. A finished store is left alone.
+
+    Parameters
+    ----------
+    check
+        Asked before the tasks are done; ends the run by raising.
 
     Raises
     ------
@@ -93,8 +100,11 @@ def build_share(
             record_plan(plan, target)
             tasks = plan.tasks(target)[share.index - 1 :: share.count]
             if todo := unfinished(tasks):
+                check(todo, progress)
                 with make_executor(len(todo)) as executor:
                     run_tasks(todo, executor, sum(len(task.refs) for task in tasks), progress, lease.check)
+        else:
+            forget_hashes(target, plan.head)
     return target
 
 
@@ -115,7 +125,9 @@ def finalise_store(target: Location, record: PlanRecord, on_wait: Callable[[str]
             check_plan(target, record.to_bytes())
             require_shards(target, record)
             _finish(target, record, lease)
-        delete(target / PLAN_RECORD)  # of a job that came late, or was killed at the very end
+        # Of a job that came late, or was killed at the very end.
+        delete(target / PLAN_RECORD)
+        forget_hashes(target, record.head)
 
 
 def _turn(target: Location, on_wait: Callable[[str], None] | None, share: str = "") -> AbstractContextManager[Lease]:
@@ -164,6 +176,7 @@ def _finish(folder: Location, record: PlanRecord, lease: Lease) -> None:
     _check_some_encoded(folder, record.n_shards)
     finalise(folder, record.head, record.n_shards, record.schemes)
     delete(folder / PLAN_RECORD)
+    forget_hashes(folder, record.head)
 
 
 def _tidy_up(folder: Location, lease: Lease) -> None:

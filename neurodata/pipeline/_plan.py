@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from neurodata.datasets import PARTITIONS, Located, SampleRef, Scheme, folder_id
+from neurodata.datasets import PARTITIONS, Hashing, Located, SampleRef, Scheme, folder_id
 from neurodata.errors import RecipeError
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
@@ -128,8 +128,11 @@ class Plan:
         return tasks
 
 
-def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> Plan:
-    """List the samples, order them, and fix the store's identity; reads labels and, for a folder, hashes files."""
+def make_plan(recipe: Recipe, located: Located, progress: Progress = silent, hashing: Hashing | None = None) -> Plan:
+    """List the samples, order them, and fix the store's identity; reads labels and, for a folder, hashes files.
+
+    `hashing` is what does that, `hash_files` if not given.
+    """
     dataset = recipe.dataset
     samples = dataset.samples(located.root)
     schemes = dataset.schemes(located.root, samples)
@@ -145,7 +148,7 @@ def make_plan(recipe: Recipe, located: Located, progress: Progress = silent) -> 
             recipe_name=recipe.name,
             recipe=recipe.canonical(),
             recipe_id=recipe.recipe_id,
-            source_id=located.source_id or folder_id(dataset, located.root, samples, progress),
+            source_id=located.source_id or folder_id(dataset, located.root, samples, progress, hashing),
             source_kind=located.kind,
             partial=located.kind == "folder" and not dataset.is_complete(samples, default),
             default_scheme=dataset.default_scheme,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from neurodata.datasets import Dataset, Twin, Windows, find_dataset, locate
+from neurodata.datasets import Dataset, Twin, Windows, find_dataset, locate, path_on_disk
 from neurodata.errors import RecipeError, StorageError, StoreError, UnknownNameError
 from neurodata.pipeline._compare import differences
 from neurodata.pipeline._execute import is_done, run_tasks, unfinished
@@ -19,7 +19,7 @@ from neurodata.pipeline._request import SourceRequest
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe, stored_recipe
 from neurodata.signals import Sensor
-from neurodata.storage import Lease, Location, RemotePath, exclusive, local_root, remove_leftovers
+from neurodata.storage import Lease, Location, RemotePath, exclusive, remove_leftovers
 from neurodata.store import (
     StoreHead,
     damaged_files,
@@ -148,7 +148,7 @@ def _plan_again(
     recipe = stored_recipe(head.recipe_name, dataset, head.recipe)
     _require_same_recipe(path, head, recipe)
     request = _request(path, head, dataset, source, n_samples)
-    located = locate(dataset, local_root(cache), source=request.folder, twin=request.twin, progress=progress)
+    located = locate(dataset, cache, source=request.folder, twin=request.twin, progress=progress)
     plan = make_plan(recipe, located, progress)
     # A folder may have been moved since: its name, by which the dataset goes, is no part of the identity.
     plan = replace(plan, head=replace(plan.head, dataset=head.dataset))
@@ -213,7 +213,7 @@ def _request(
             raise RecipeError(
                 f"{path}: made of the files of a folder, not of published ones: name it with --source DIR"
             )
-        return SourceRequest(source.folder)
+        return SourceRequest(None if source.folder is None else path_on_disk(source.folder))
     size = source.twin_size or n_samples
     if size is None:
         raise RecipeError(f"{path}: made of a twin, and the manifest that told its size is damaged: add --twin-size")

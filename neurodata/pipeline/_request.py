@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurodata.datasets import Dataset, Twin, availability, locate, sources_id
+from neurodata.datasets import Dataset, Hashing, Twin, availability, locate, path_on_disk, sources_id
 from neurodata.errors import RecipeError
 from neurodata.pipeline._build import build_share, build_store, finalise_store
 from neurodata.pipeline._executors import MakeExecutor
 from neurodata.pipeline._find import find_stores, is_finished
 from neurodata.pipeline._plan import Plan, Share, make_plan
 from neurodata.pipeline._record import PlanRecord, read_plan
+from neurodata.pipeline._shared_hashes import SharedHashes
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.steps import ArraySpec
-from neurodata.storage import Location, cache_root, local_root, search_roots
+from neurodata.storage import Location, cache_root, search_roots
 from neurodata.storage import locate as find_location
 from neurodata.store import StoreReader
 
@@ -62,6 +63,8 @@ def source_request(
     RecipeError
         When both a folder and a twin are asked for, a size without a twin, or one too small to hold every class;
         or either of a dataset that is a folder itself.
+    SourceNotFoundError
+        When the source is a URL.
     """
     if dataset.own_folder is not None:
         if source is not None or twin:
@@ -74,7 +77,7 @@ def source_request(
     if not twin:
         if twin_size is not None:
             raise RecipeError(f"twin size {twin_size}, but no twin was asked for: add --twin (twin=True)")
-        return SourceRequest(None if source is None else Path(source))
+        return SourceRequest(None if source is None else path_on_disk(source))
     size = dataset.twin_size if twin_size is None else twin_size
     if not isinstance(size, int) or size < len(dataset.classes):
         raise RecipeError(
@@ -97,7 +100,8 @@ def prepare_recipe(
 ) -> Prepared:
     """Get the files, plan, and build the store; a finished one is reused unless `force`.
 
-    Stores are kept below the cache root, also where that is a URL; downloads and twins are then put into `local_root`.
+    Stores and published files are kept below the cache root, also where that is a URL; unpacked files and twins are
+    then put into `local_root`.
 
     Raises
     ------
@@ -139,9 +143,10 @@ def prepare_share(
     NeurodataError
         As `prepare_recipe`; StoreError when another job follows another plan.
     """
-    plan = _plan(recipe, request, cache, progress)
     stores = cache_root(cache) / "stores"
-    return build_share(plan, stores, share, make_executor, progress=progress, on_wait=on_wait)
+    hashes = SharedHashes(recipe, stores, on_wait)
+    plan = _plan(recipe, request, cache, progress, hashes.hash_files)
+    return build_share(plan, stores, share, make_executor, check=hashes.check, progress=progress, on_wait=on_wait)
 
 
 def finalise_recipe(
@@ -159,8 +164,9 @@ def finalise_recipe(
     NeurodataError
         StoreError when shards are missing (it names them).
     """
-    plan = _plan(recipe, request, cache, progress)
-    store = cache_root(cache) / "stores" / plan.head.dataset / plan.folder_name
+    stores = cache_root(cache) / "stores"
+    plan = _plan(recipe, request, cache, progress, SharedHashes(recipe, stores, on_wait).hash_files)
+    store = stores / plan.head.dataset / plan.folder_name
     finalise_store(store, PlanRecord.of(plan), on_wait)
     return store
 
@@ -189,7 +195,7 @@ def preview(recipe: Recipe, request: SourceRequest, cache: str | Path | None = N
     elif request.folder is not None:
         files = str(dataset.find_root(request.folder))
     else:
-        files = availability(dataset, local_root(cache))
+        files = availability(dataset, cache)
     return Preview(recipe, recipe.array(), files, tuple(find_stores(recipe, search_roots(cache)).stores))
 
 
@@ -200,11 +206,15 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _plan(recipe: Recipe, request: SourceRequest, cache: str | Path | None, progress: Progress) -> Plan:
-    root = local_root(cache)
-    return make_plan(
-        recipe, locate(recipe.dataset, root, source=request.folder, twin=request.twin, progress=progress), progress
-    )
+def _plan(
+    recipe: Recipe,
+    request: SourceRequest,
+    cache: str | Path | None,
+    progress: Progress,
+    hashing: Hashing | None = None,
+) -> Plan:
+    located = locate(recipe.dataset, cache, source=request.folder, twin=request.twin, progress=progress)
+    return make_plan(recipe, located, progress, hashing)
 
 
 def _finished(recipe: Recipe, source_id: str, root: Location) -> Location | None:

@@ -16,6 +16,7 @@ from neurodata import registry
 from neurodata.errors import StorageError
 from neurodata.pipeline._inventory import CacheEntry, folders_beside
 from neurodata.pipeline._last_use import forget_use, move_use
+from neurodata.pipeline._remote_inventory import remove_remote_download
 from neurodata.storage import (
     Location,
     RemotePath,
@@ -63,7 +64,7 @@ def check_removable(entry: CacheEntry, root: Path) -> Path:
 
 
 def remove_entry(entry: CacheEntry, root: Location) -> None:
-    """Delete a download, a store or a run, or a store behind a URL; links in it are deleted, not followed.
+    """Delete a download, a store or a run; links in it are deleted, not followed.
 
     Of a store the manifest goes first: one that is half deleted is an unfinished one.
 
@@ -73,7 +74,10 @@ def remove_entry(entry: CacheEntry, root: Location) -> None:
         When it is not neurodata's to delete (`check_removable`), a run is working on it, or it cannot be deleted.
     """
     if isinstance(entry.path, RemotePath):
-        _remove_remote(entry.path)
+        if entry.kind == "downloads":
+            remove_remote_download(entry)
+        else:
+            _remove_remote_store(entry.path)
         return
     assert isinstance(root, Path)
     folder = check_removable(entry, root)
@@ -120,7 +124,7 @@ def _is_store(folder: Path) -> bool:
     return is_store_folder(folder) or any(map(is_store_folder, folders_beside(folder)))
 
 
-def _remove_remote(store: RemotePath) -> None:
+def _remove_remote_store(store: RemotePath) -> None:
     """Delete a store behind a URL, and what was left of a repair of it."""
     beside = store.parent / f".{store.name}.repair"
     leases = [name for name in files_in(store.parent) if name.startswith(f".{store.name}.") and name.endswith(".lock")]

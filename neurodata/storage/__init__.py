@@ -5,6 +5,7 @@ from neurodata.storage._access import RandomAccess as RandomAccess
 from neurodata.storage._access import open_access as open_access
 from neurodata.storage._access import read_bytes as read_bytes
 from neurodata.storage._archive import unpack as unpack
+from neurodata.storage._copies import send_file as send_file
 from neurodata.storage._disk import is_file as is_file
 from neurodata.storage._disk import is_folder as is_folder
 from neurodata.storage._download import download as download
@@ -21,6 +22,8 @@ from neurodata.storage._hashes import parse_checksum as parse_checksum
 from neurodata.storage._hashes import verify_checksum as verify_checksum
 from neurodata.storage._lease import Lease as Lease
 from neurodata.storage._lease import exclusive as exclusive
+from neurodata.storage._listing import RemoteEntry as RemoteEntry
+from neurodata.storage._listing import remote_files as remote_files
 from neurodata.storage._listing import remote_sha256 as remote_sha256
 from neurodata.storage._listing import remote_sizes as remote_sizes
 from neurodata.storage._location import Location as Location

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from neurodata.errors import ChecksumError, DownloadError
+from neurodata.errors import ChecksumError, DownloadError, StorageWarning
 from neurodata.progress import Progress, silent
+from neurodata.storage._copies import stored
 from neurodata.storage._disk import require_space
 from neurodata.storage._hashes import parse_checksum, verify_checksum
 from neurodata.storage._http import Body, RefusedError, TransientError, get
 from neurodata.storage._lease import exclusive
+from neurodata.storage._location import RemotePath
 from neurodata.storage._part import Part
 
 _LONGEST_PAUSE_S = 60.0
@@ -21,7 +26,7 @@ _WORTHWHILE_BYTES = 1 << 20
 
 
 def download(
-    urls: Sequence[str],
+    urls: Sequence[str | RemotePath],
     path: Path,
     *,
     checksum: str,
@@ -30,7 +35,7 @@ def download(
     timeout_s: float = 30.0,
     attempts: int = 5,
     backoff_s: float = 1.0,
-) -> None:
+) -> str | RemotePath | None:
     """Fetch a file; it appears under `path` only when its checksum agrees.
 
     Until then it is `<name>.part`, which is continued by the next attempt or the next run, also after Ctrl-C, a
@@ -39,7 +44,8 @@ def download(
     Parameters
     ----------
     urls
-        http or https addresses, tried in this order.
+        http or https addresses, and copies behind URLs that fsspec knows, tried in this order. A copy that is damaged
+        or cannot be read is told of (StorageWarning) before the next is tried.
     path
         Where to put it; folders are made where missing.
     checksum
@@ -55,6 +61,11 @@ def download(
     backoff_s
         Pause after the first failure; doubled after each further one, up to a minute.
 
+    Returns
+    -------
+    str, RemotePath or None
+        Which of `urls` delivered it; None where it was there already.
+
     Raises
     ------
     DownloadError
@@ -67,14 +78,17 @@ def download(
     parse_checksum(checksum)
     _check_schemes(urls)
     if path.exists():
-        return verify_checksum(path, checksum, progress)
+        verify_checksum(path, checksum, progress)
+        return None
     lock = path.with_name(f".{path.name}.download.lock")
     with exclusive(lock, f"downloading {path.name}", lambda message: progress(message, 0, None, "B")):
         if path.exists():
-            return verify_checksum(path, checksum, progress)
+            verify_checksum(path, checksum, progress)
+            return None
         with Part(path, checksum, progress) as part:
-            _Transfer(part, size_bytes, progress, timeout_s, attempts, backoff_s).run(urls)
-            return part.finish()
+            delivered = _Transfer(part, size_bytes, progress, timeout_s, attempts, backoff_s).run(urls)
+            part.finish()
+            return delivered
 
 
 def figshare_url(file_id: int) -> str:
@@ -86,10 +100,18 @@ def figshare_url(file_id: int) -> str:
     return f"https://api.figshare.com/v2/file/download/{file_id}"
 
 
-def _check_schemes(urls: Sequence[str]) -> None:
+def _check_schemes(urls: Sequence[str | RemotePath]) -> None:
     for url in urls:
-        if not url.lower().startswith(("http://", "https://")):
+        if isinstance(url, str) and not url.lower().startswith(("http://", "https://")):
             raise DownloadError(f"{url}: only http and https addresses are fetched")
+
+
+def _whence(url: str | RemotePath) -> str:
+    """The bucket of a copy; the publisher goes without saying."""
+    if isinstance(url, str):
+        return ""
+    parts = urlsplit(str(url))
+    return f" from {parts.scheme}://{parts.netloc}"
 
 
 class _WrongBytesError(Exception):
@@ -109,21 +131,23 @@ class _Transfer:
     attempts: int
     backoff_s: float
 
-    def run(self, urls: Sequence[str]) -> None:
-        """Complete the part from the first address that can."""
+    def run(self, urls: Sequence[str | RemotePath]) -> str | RemotePath:
+        """Complete the part from the first address that can; that address."""
         answers: list[str] = []
         wrong = False
         for url in urls:
             try:
-                return self._fetch(url)
-            except RefusedError as refusal:
-                answers.append(f"  {url}: {refusal}")
-            except _WrongBytesError as finding:
-                wrong = True
+                self._fetch(url)
+                return url
+            except (RefusedError, _WrongBytesError) as finding:
+                wrong |= isinstance(finding, _WrongBytesError)
                 answers.append(f"  {url}: {finding}")
+                if isinstance(url, RemotePath):
+                    message = f"{url}: this copy is not used: {finding}"
+                    warnings.warn(message, StorageWarning, stacklevel=4)
         raise (ChecksumError if wrong else DownloadError)(self._explain(answers))
 
-    def _fetch(self, url: str) -> None:
+    def _fetch(self, url: str | RemotePath) -> None:
         """Complete the part from one address, in as many attempts as are worth it."""
         failures, most_bytes = 0, self.part.size_bytes
         resume, started_over = True, False
@@ -145,16 +169,17 @@ class _Transfer:
                     raise RefusedError(f"{interruption} ({failures} failures in a row)") from interruption
                 time.sleep(self._pause_s(failures, interruption))
 
-    def _attempt(self, url: str, start: int) -> None:
+    def _attempt(self, url: str | RemotePath, start: int) -> None:
         """One request; returns when the part is complete."""
         part = self.part
-        with get(url, start, part.validator(url), self.timeout_s) as body:
+        stage = f"download {part.target.name}{_whence(url)}"
+        with self._ask(url, start) as body:
             end = self._expected_end(body)
             if body.start == 0:
-                part.begin(url, body.validator)
+                part.begin(str(url), body.validator)
             for chunk in body.chunks:
                 part.append(chunk)
-                self.progress(f"download {part.target.name}", part.size_bytes, end, "B")
+                self.progress(stage, part.size_bytes, end, "B")
                 if end is not None and part.size_bytes > end:
                     break
         if part.complete:
@@ -164,6 +189,11 @@ class _Transfer:
         finding = f"delivered {part.size_bytes:,} bytes with {part.algorithm} {part.digest}, expected {part.expected}"
         part.empty()
         raise _WrongBytesError(finding, joined=body.start > 0)
+
+    def _ask(self, url: str | RemotePath, start: int) -> AbstractContextManager[Body]:
+        if isinstance(url, RemotePath):
+            return stored(url, start)
+        return get(url, start, self.part.validator(url), self.timeout_s)
 
     def _expected_end(self, body: Body) -> int | None:
         """Size of the whole file, where known; checked before anything is overwritten."""

@@ -20,8 +20,8 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 def cache_root(explicit: str | Path | RemotePath | None = None) -> Location:
     """The root that is written to: explicit, $NEURODATA_CACHE, `cache/` of a source checkout, or the user's cache.
 
-    It is a folder, or a URL that fsspec can write to ("s3://lab/neurodata"), where stores are kept; downloads and runs
-    are then in `local_root`. It is named, not made: calling this touches nothing.
+    It is a folder, or a URL that fsspec can write to ("s3://lab/neurodata"), where stores and published files are kept;
+    what has to be on this machine is then in `local_root`. It is named, not made: calling this touches nothing.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def cache_root(explicit: str | Path | RemotePath | None = None) -> Location:
 
 
 def local_root(explicit: str | Path | RemotePath | None = None) -> Path:
-    """The folder of downloads, twins and runs: `cache_root` where that is a folder, else that of this machine.
+    """The folder of files to work with, twins and runs: `cache_root` where that is a folder, else that of this machine.
 
     The latter is $NEURODATA_CACHE if it is a folder, `cache/` of a source checkout, or the user's cache.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
 import sys
@@ -18,37 +17,11 @@ from neurodata import registry
 from neurodata.datasets import Twin, availability, fetch, locate
 from neurodata.errors import ArchiveError, ChecksumError, SourceNotFoundError, StorageError
 from neurodata.storage import file_digest
+from tests.datasets.conftest import archive
 from tests.gestures import write_gestures
-from tests.loopback import Loopback, serve
+from tests.loopback import Loopback
 
 N_MNIST, GESTURE = registry.datasets["n-mnist"], registry.datasets["dvs-gesture"]
-EVENT = bytes([3, 4, 0x80, 0, 5])  # x=3, y=4, ON, 5 us
-
-
-def archive(*names: str) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as members:
-        for name in names:
-            members.writestr(name, EVENT * 3)
-    return file.getvalue()
-
-
-@pytest.fixture
-def published(server: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, bytes]:
-    """N-MNIST as three small recordings on a server of our own, with the checksums that fit."""
-    contents = {
-        "train.zip": archive("Train/1/00001.bin", "Train/2/00002.bin"),
-        "test.zip": archive("Test/3/00001.bin"),
-    }
-    sources = []
-    for source in N_MNIST.sources:
-        (tmp_path / source.filename).write_bytes(contents[source.filename])
-        checksum = f"md5:{file_digest(tmp_path / source.filename, 'md5')}"
-        urls = (server.url(source.filename, serve(contents[source.filename])),)
-        sources.append(replace(source, checksum=checksum, urls=urls))
-    monkeypatch.setattr(type(N_MNIST), "sources", tuple(sources))
-    monkeypatch.setattr(type(N_MNIST), "published_counts", {"train": 2, "validation": 0, "test": 1})
-    return contents
 
 
 def test_published_files_become_a_store_that_load_finds_without_asking(

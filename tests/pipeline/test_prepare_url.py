@@ -13,8 +13,9 @@ import fsspec
 import pytest
 
 import neurodata
-from neurodata.errors import StorageError, StoreNotFoundError
-from neurodata.pipeline import list_remote_stores
+from neurodata.datasets import find_dataset, path_on_disk
+from neurodata.errors import SourceNotFoundError, StorageError, StoreNotFoundError
+from neurodata.pipeline import list_remote_cache, source_request
 from neurodata.storage import RemotePath, _remote
 from neurodata.store import verify
 from tests.storage.remotes import Stumbling, register
@@ -75,7 +76,7 @@ def test_a_store_in_memory_has_the_bytes_of_one_on_a_disk_and_is_found_and_loade
     assert found.store.path == store.path
     assert neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path / "own").path == store.path
     assert not (tmp_path / "own" / "stores").exists()
-    (entry,) = list_remote_stores(RemotePath(lab))
+    (entry,) = list_remote_cache(RemotePath(lab))
     assert (entry.name, entry.path, entry.state) == (f"dvs-gesture/{store.path.name}", store.path, "finished")
     assert entry.size_bytes == sum(map(len, on_disk(recipe, source).values()))
 
@@ -86,7 +87,26 @@ def test_a_file_url_is_the_folder(source: Path, tmp_path: Path) -> None:
     assert store.path.parent == tmp_path / "nd" / "stores" / "dvs-gesture"
 
 
-def test_downloads_and_twins_of_a_remote_root_are_kept_on_this_machine(
+def test_source_files_behind_a_url_are_refused_with_the_way_out_and_those_of_a_file_url_taken(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("s3://me:secret@lab/gestures", Path("s3://me:secret@lab/gestures")):
+        with pytest.raises(
+            SourceNotFoundError, match=r"^s3://me:\*\*\*@lab/gestures: source files are read from a disk"
+        ):
+            neurodata.prepare("dvs-gesture", T=4, source=place, cache=tmp_path)
+        with pytest.raises(SourceNotFoundError, match="mount the bucket"):
+            find_dataset(f"folder:{place}")
+        with pytest.raises(SourceNotFoundError, match="mount the bucket"):
+            find_dataset(f"folder:{source}", labels=place)
+    for there in (source.as_uri(), Path(source.as_uri())):
+        assert source_request(find_dataset("dvs-gesture"), there).folder == source
+    (tmp_path / "s3:" / "lab").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert path_on_disk("s3:/lab") == Path("s3:/lab")
+
+
+def test_unpacked_files_and_twins_of_a_remote_root_are_kept_on_this_machine(
     lab: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEURODATA_CACHE", str(tmp_path / "scratch"))
@@ -111,7 +131,7 @@ def test_an_interrupted_run_goes_on_with_what_it_finished(source: Path, recipe: 
             )
         with pytest.raises(StoreNotFoundError, match="no finished store"):
             neurodata.load("dvs-gesture", recipe=recipe, source=source, cache=lab)
-        (entry,) = list_remote_stores(RemotePath(lab))
+        (entry,) = list_remote_cache(RemotePath(lab))
         assert entry.state == "unfinished"
         fs = fsspec.filesystem("memory")
         before = {path: fs.modified(path) for path in fs.find(lab) if "/commits/" in path}
