@@ -56,10 +56,7 @@ def check_removable(entry: CacheEntry, root: Path) -> Path:
         )
     looks = {"stores": _is_store, "downloads": _is_download, "runs": _is_run}
     if not looks[entry.kind](folder):
-        raise StorageError(
-            f"{folder}: does not look like one of neurodata's {entry.kind}: nothing was deleted; delete it by hand if "
-            "that is what you want"
-        )
+        raise _foreign(folder, entry.kind)
     return folder
 
 
@@ -124,9 +121,18 @@ def _is_store(folder: Path) -> bool:
     return is_store_folder(folder) or any(map(is_store_folder, folders_beside(folder)))
 
 
+def _foreign(folder: Location, kind: str) -> StorageError:
+    return StorageError(
+        f"{folder}: does not look like one of neurodata's {kind}: nothing was deleted; delete it by hand if that is "
+        "what you want"
+    )
+
+
 def _remove_remote_store(store: RemotePath) -> None:
     """Delete a store behind a URL, and what was left of a repair of it."""
     beside = store.parent / f".{store.name}.repair"
+    if not any(map(is_store_folder, (store, beside))):
+        raise _foreign(store, "stores")
     leases = [name for name in files_in(store.parent) if name.startswith(f".{store.name}.") and name.endswith(".lock")]
     with _held([store.parent / name for name in {f".{store.name}.lock", *leases}], store, "deleting"):
         delete(store / MANIFEST)

@@ -15,11 +15,12 @@ from neurodata.storage import (
     RemotePath,
     delete,
     each,
-    is_file,
+    folders_in,
     is_folder,
     list_below,
     move_to,
     read_bytes,
+    size_if_there,
     write_to,
 )
 from neurodata.store._files import Files, files_of, problem_of, remove_others
@@ -67,9 +68,9 @@ def _head_of_data(folder: Location, damage: StoreError | StoreNotFoundError) -> 
     raise StoreError(f"{damage} (and {HEAD} does not tell what the store is)") from damage
 
 
-def is_store_folder(folder: Path) -> bool:
+def is_store_folder(folder: Location) -> bool:
     """Whether a folder looks like a store, finished or not."""
-    return is_file(folder / MANIFEST) or any(is_folder(folder / part) for part in (COMMITS, ZARR))
+    return size_if_there(folder / MANIFEST) is not None or not {COMMITS, ZARR}.isdisjoint(folders_in(folder))
 
 
 def shard_files(layout: Layout, shard: int) -> list[str]:

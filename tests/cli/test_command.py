@@ -483,7 +483,7 @@ def test_a_store_of_windows_is_finalised_and_repaired_by_the_same_options(tmp_pa
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     without = run("repair", store, "--source", tmp_path / "mine")
     assert without.returncode == 2
-    assert "with its labels and windows" in without.stderr
+    assert "--labels, --window-us ... as they were" in without.stderr
     done = run("repair", store, "--source", tmp_path / "mine", *windows)
     assert done.returncode == 0, done.stderr
     assert file.read_bytes() == whole

@@ -242,13 +242,16 @@ def test_downloads_behind_a_url_are_listed_and_deleted(
     assert unused_since([download, store], ["downloads", "stores"], download.last_used_s) == []
     with pytest.raises(StorageError, match="does not look like one of neurodata's"):
         remove_entry(foreign, root)
-    with pytest.raises(StorageError, match="with the tools of that storage"):
-        remove_entry(store, root)
     with pytest.raises(UnknownNameError):
         find_entry([download, foreign, store], "shd", root)
     assert find_entry([download, foreign, store], str(download.path), root) == download
     remove_entry(download, root)
     assert kept(lab) == {"thesis.tex": b"words"}
+    remove_entry(store, root)
+    fsspec.filesystem("memory").pipe_file(f"{lab}/stores/thesis/chapter1/words.tex", b"words")
+    (no_store,) = (entry for entry in list_remote_cache(root) if entry.kind == "stores")
+    with pytest.raises(StorageError, match="does not look like one of neurodata's"):
+        remove_entry(no_store, root)
 
 
 # A real S3, real processes
