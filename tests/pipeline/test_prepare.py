@@ -267,6 +267,7 @@ def test_a_cache_that_is_a_file_is_an_error_not_a_traceback(source: Path, tmp_pa
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert str(tmp_path / "file") in done.stderr
+    assert "hash source files" not in done.stderr, "hours, perhaps, before it is told"
 
 
 def test_prepare_works_in_a_script_without_a_main_guard(source: Path, tmp_path: Path) -> None:
