@@ -219,6 +219,11 @@ def test_arguments_that_cannot_be_used_are_our_errors(arguments: dict[str, Any])
         neurodata.prepare("dvs-gesture", **arguments)
 
 
+def test_an_object_that_is_no_dataset_is_refused_with_the_way_to_make_it_one() -> None:
+    with pytest.raises(RecipeError, match=r"\[1, 2\]: not a dataset.*neurodata\.adapters\.torch\.source"):
+        neurodata.prepare([1, 2], T=4)  # type: ignore[arg-type]
+
+
 def test_a_partial_store_is_only_served_when_asked_for(source: Path) -> None:
     store = neurodata.prepare("dvs-gesture", T=4, source=source)
     assert "-partial-" in store.path.name
