@@ -22,7 +22,7 @@ from neurodata.pipeline import (
     CacheEntry,
     find_entry,
     list_cache,
-    list_remote_stores,
+    list_remote_cache,
     move_store,
     remove_entry,
     unused_since,
@@ -159,7 +159,7 @@ def test_a_store_behind_a_url_is_deleted_manifest_first_unless_a_run_holds_a_lea
     root = RemotePath("stumbling://lab/nd")
     for T in (1, 2):
         neurodata.prepare("n-mnist", T=T, twin=True, twin_size=20, cache=root.url)
-    one, other = list_remote_stores(root)
+    one, other = list_remote_cache(root)
     assert isinstance(one.path, RemotePath)
     asked: list[str] = []
     for part in ("", ".2-of-4"):
@@ -168,13 +168,13 @@ def test_a_store_behind_a_url_is_deleted_manifest_first_unless_a_run_holds_a_lea
             pytest.raises(StorageError, match="in use by preparing n-mnist"),
         ):
             remove_entry(one, tmp_path)
-    assert list_remote_stores(root) == [one, other]
+    assert list_remote_cache(root) == [one, other]
     Stumbling.stumble = staticmethod(  # type: ignore[assignment, unused-ignore]
         lambda method, path, is_done: asked.append(path) if method == "rm_file" and not is_done else None
     )
     remove_entry(find_entry([one, other], one.path.url, root), tmp_path)
     assert asked[0].endswith("manifest.json")
-    assert list_remote_stores(root) == [other]
+    assert list_remote_cache(root) == [other]
     assert verify(other.path, deep=True).ok
     assert {name.split("/")[0] for name in remote_sizes(other.path.parent)} == {other.path.name}
     register()
