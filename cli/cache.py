@@ -132,7 +132,7 @@ def prune(
 def mv(
     context: typer.Context,
     store: Annotated[str, typer.Argument(help="As listed, or its folder.")],
-    root: Annotated[Path, typer.Argument(metavar="ROOT", help="Another cache root, a folder that is there.")],
+    root: Annotated[str, typer.Argument(metavar="ROOT", help="Another cache root, a folder that is there.")],
     cache: CacheOption = None,
 ) -> None:
     """Move a finished store to another cache root; to another disk by a copy that is verified first.
@@ -143,10 +143,15 @@ def mv(
 
     neurodata cache mv n-mnist/n-mnist-0123456789ab /shared/neurodata
     """
+    from neurodata.errors import StorageError
     from neurodata.pipeline import find_entry, list_cache, move_store
+    from neurodata.storage import locate
 
+    there = locate(root)
+    if not isinstance(there, Path):
+        raise StorageError(f"{there}: behind a URL: stores are moved between folders; copy this one by other means")
     here = _root(cache or context.obj)
-    print(move_store(find_entry(list_cache(here), store, here), here, root))
+    print(move_store(find_entry(list_cache(here), store, here), here, there))
 
 
 def _entries(root: Location) -> list[CacheEntry]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from .console import note, print_json, progress_bars
 from .export import Kind
-from .options import CacheOption, JsonOption, Layout
+from .options import CacheOption, JsonOption
+
+
+class FrameLayout(StrEnum):
+    """How a store keeps frames; events are kept as events."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
 
 
 def import_(
@@ -21,7 +29,9 @@ def import_(
     axes: Annotated[
         str | None, typer.Option("--axes", metavar="A,B,...", help="Names of the axes: time,channel,y,x.")
     ] = None,
-    layout: Annotated[Layout | None, typer.Option("--layout", help="dense or sparse.")] = None,
+    layout: Annotated[
+        FrameLayout | None, typer.Option("--layout", help="Of frames; the export's, else dense, if not given.")
+    ] = None,
     samples_per_shard: Annotated[int, typer.Option("--samples-per-shard", min=1, help="Samples in one file.")] = 64,
     cache: CacheOption = None,
     json: JsonOption = False,

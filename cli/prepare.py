@@ -117,6 +117,10 @@ def prepare(
     if dry_run:
         _print_preview(preview(chosen, request, cache), json)
         return
+    if str(cache).startswith("memory:") and executor.value != "threads":
+        raise typer.BadParameter(
+            f"--cache {cache}: lost when the command ends, and seen by its threads alone: add --executor threads"
+        )
     share = None if shard is None else Share.parse(shard)
     if share is not None and force:
         raise typer.BadParameter("--shard adds to a store; to write one anew, prepare it without --shard, with --force")
@@ -150,7 +154,12 @@ def tell_store(store: StoreReader, reused: bool, json: bool) -> None:
 
 
 def _tell_share(store: Location, shard: str | None, json: bool) -> None:
-    note(f"share {shard} is written; when all are: neurodata finalise {store}")
+    from neurodata.pipeline import is_finished
+
+    if is_finished(store):
+        note("the store is finished already")
+    else:
+        note(f"share {shard} is written; when all are: neurodata finalise {store}")
     if json:
         print_json({"store": str(store), "shard": shard})
     else:

@@ -46,6 +46,7 @@ def why(one: Side, other: Side, json: JsonOption = False) -> None:
     neurodata why /shared/stores/shd/shd-0123456789ab s3://lab/neurodata/stores/shd/shd-0123456789ab
     """
     from neurodata.errors import NeurodataError
+    from neurodata.pipeline import StoreFacts
 
     try:
         sides = [_side(one), _side(other)]
@@ -61,14 +62,15 @@ def why(one: Side, other: Side, json: JsonOption = False) -> None:
         listed = [{"place": entry.place, "one": entry.one, "other": entry.other} for entry in found]
         print_json({"one": names[0], "other": names[1], "same": not found, "differences": listed})
     else:
-        _print(names, found)
+        _print(names, found, between_stores=all(isinstance(side, StoreFacts) for side in sides))
     if found:
         raise typer.Exit(1)
 
 
-def _print(names: list[str], found: list[Difference]) -> None:
+def _print(names: list[str], found: list[Difference], *, between_stores: bool) -> None:
     if not found:
-        note(f"nothing differs between {names[0]} and {names[1]}")
+        recipes = "" if between_stores else " as recipes; source files, and windows of folder:DIR, only stores tell of"
+        note(f"nothing differs between {names[0]} and {names[1]}{recipes}")
         return
     note(f"< {names[0]}\n> {names[1]}")
     for entry in found[:SHOWN]:

@@ -190,7 +190,7 @@ def paired(root: Path, times: Path, pictures: Path) -> list[Moment]:
     return [Moment(time_us, f"{below}/{name}") for time_us, name in zip(listed, names, strict=True)]
 
 
-def read_rectify_map(path: Path) -> NDArray[np.float32]:
+def read_rectify_map(path: str | Path) -> NDArray[np.float32]:
     """Where each pixel of the sensor lies in the rectified view, float32 [480, 640, 2]: x and y [px].
 
     Parameters
@@ -203,6 +203,7 @@ def read_rectify_map(path: Path) -> NDArray[np.float32]:
     SourceNotFoundError, FormatError, MissingExtraError
         When the file is missing or damaged, or the extra `hdf5` is not installed.
     """
+    path = Path(path)
     with opened(path) as file:
         dataset = sound_dataset(path, file, "rectify_map", (3,))
         if dataset.shape != (SENSOR.height, SENSOR.width, 2) or dataset.dtype.kind != "f":

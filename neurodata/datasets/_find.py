@@ -69,13 +69,18 @@ def find_dataset(
     UnknownNameError
         When there is no dataset of that name.
     RecipeError
-        When labels, format or sensor are stated for a public dataset, or windows for one whose samples are none, or
-        windows do not fit the folder.
+        When it is neither a name nor a dataset; labels, format or sensor are stated for a public dataset, or windows
+        for one whose samples are none, or windows do not fit the folder.
     SourceNotFoundError, FormatError
         When the folder, its recordings or its labels cannot be read.
     MissingExtraError
         When a dataset of tonic is asked for, and tonic is not installed.
     """
+    if not isinstance(name, str | Dataset):
+        raise RecipeError(
+            f"{name!r}: not a dataset of neurodata; expected a name, folder:DIR or tonic:NAME, or what "
+            "neurodata.adapters.torch.source (or tonic.source) makes of a map-style dataset"
+        )
     if isinstance(name, str) and name.startswith(FOLDER):
         folder = path_on_disk(name.removeprefix(FOLDER))
         return Folder(folder, None if labels is None else path_on_disk(labels), format, sensor, windows)

@@ -42,6 +42,10 @@ class Windows:
     stride_us: int | None = None
     before_us: int | None = None
 
+    def __str__(self) -> str:
+        lengths = {name: getattr(self, name) for name in ("window_us", "stride_us", "before_us")}
+        return ", ".join(f"{name}={length}" for name, length in lengths.items() if length is not None)
+
     def __post_init__(self) -> None:
         for name in ("window_us", "stride_us", "before_us"):
             length = getattr(self, name)

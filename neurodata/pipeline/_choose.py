@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from neurodata.errors import RecipeError
-from neurodata.pipeline._dask import dask_cluster
+from neurodata.pipeline._dask import dask_cluster, require_dask
 from neurodata.pipeline._executors import MakeExecutor, process_pool, thread_pool
 from neurodata.pipeline._request import n_cores
-from neurodata.pipeline._slurm import slurm_jobs
+from neurodata.pipeline._slurm import require_slurm, slurm_jobs
 
 Kind: TypeAlias = Literal["threads", "processes", "dask", "slurm"]
 
@@ -42,7 +42,9 @@ def executor_maker(
     Raises
     ------
     RecipeError
-        When an argument is for another kind.
+        When an argument is for another kind, or the scheduler's address is none.
+    MissingExtraError, StorageError
+        When what the kind needs is not there: the library, or Slurm. Files are not read before that is known.
     """
     if scheduler is not None and kind != "dask":
         raise RecipeError(f"--scheduler {scheduler} is an address of Dask: add --executor dask")
@@ -50,11 +52,15 @@ def executor_maker(
         raise RecipeError("--slurm-option is for jobs of Slurm: add --executor slurm")
     if scheduler is not None and workers is not None:
         raise RecipeError(f"--workers {workers}: the scheduler {scheduler} has workers of its own: leave one out")
+    options = dict(slurm_options or {})
+    cluster = options.pop("cluster", "slurm")
+    if kind == "dask":
+        require_dask(scheduler)
+    if kind == "slurm":
+        require_slurm(cluster)
 
     def make(n_tasks: int) -> AbstractContextManager[Executor]:
         if kind == "slurm":
-            options = dict(slurm_options or {})
-            cluster = options.pop("cluster", "slurm")
             return slurm_jobs(n_tasks, workers or N_JOBS, slurm_folder or Path("slurm").absolute(), options, cluster)
         n_workers = min(workers or n_cores(), n_tasks)
         if kind == "dask":

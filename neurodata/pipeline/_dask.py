@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import ExitStack, contextmanager
@@ -10,8 +11,10 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from neurodata.errors import MissingExtraError, StorageError
+from neurodata.errors import MissingExtraError, RecipeError, StorageError
 from neurodata.pipeline._executors import borrowed, interrupts_held_back
+
+_ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?[^/]+:\d{1,5}/?")
 
 
 @contextmanager
@@ -31,17 +34,12 @@ def dask_cluster(workers: int, scheduler: str | None = None) -> Iterator[Executo
 
     Raises
     ------
-    MissingExtraError
-        When the library distributed is not installed.
+    MissingExtraError, RecipeError
+        As `require_dask`.
     StorageError
         When nothing answers at the address, or a task has cost several workers their life.
     """
-    try:
-        distributed = import_module("distributed")
-    except ImportError as error:
-        raise MissingExtraError(
-            'dask: the work is shared out by distributed: pip install "neurodata-pipeline[dask]"'
-        ) from error
+    distributed = require_dask(scheduler)
     with ExitStack() as stack:
         try:
             with interrupts_held_back():
@@ -63,6 +61,27 @@ def dask_cluster(workers: int, scheduler: str | None = None) -> Iterator[Executo
                 f"Dask workers died, and those that took over: {error}; finished shards are kept: run the same command "
                 "again to go on, with more memory for each worker if it ran out"
             ) from error
+
+
+def require_dask(scheduler: str | None = None) -> Any:
+    """The library distributed; what can be known to be wrong before there is work to do.
+
+    Raises
+    ------
+    MissingExtraError
+        When it is not installed.
+    RecipeError
+        When the scheduler is named by something that is no address.
+    """
+    if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+        # A client would wait for a minute, and then print a traceback.
+        raise RecipeError(f"--scheduler {scheduler}: expected the address of a Dask scheduler, such as tcp://head:8786")
+    try:
+        return import_module("distributed")
+    except ImportError as error:
+        raise MissingExtraError(
+            'dask: the work is shared out by distributed: pip install "neurodata-pipeline[dask]"'
+        ) from error
 
 
 class _DaskExecutor(Executor):

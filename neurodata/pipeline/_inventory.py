@@ -81,7 +81,18 @@ def find_entry(entries: Sequence[CacheEntry], name: str, root: Location) -> Cach
         raise UnknownNameError(f"{name}: there are {len(found)} of that name in {root}: {listed}; say which")
     near = difflib.get_close_matches(name, [known for entry in entries for known in _names(entry)], n=3)
     hint = f"; there is {', '.join(near)}" if near else "; `neurodata cache` lists what there is"
-    raise UnknownNameError(f"{name}: no download, store or run of that name in {root}{hint} (another root: --cache)")
+    elsewhere = _root_of(locate(name)) or ""
+    raise UnknownNameError(
+        f"{name}: no download, store or run of that name in {root}{hint} (another root: --cache{elsewhere and ' '}"
+        f"{elsewhere})"
+    )
+
+
+def _root_of(folder: Location) -> Path | None:
+    """The cache root that a folder seems to lie in: what is above its `stores`, `downloads` or `runs`."""
+    if not isinstance(folder, Path) or not is_folder(folder):
+        return None
+    return next((above.parent for above in folder.parents if above.name in ("stores", "downloads", "runs")), None)
 
 
 def unused_since(entries: Iterable[CacheEntry], kinds: Iterable[str], before_s: float) -> list[CacheEntry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from neurodata.datasets import PARTITIONS
 from neurodata.errors import StoreError, StoreNotFoundError
 from neurodata.pipeline._plan import Plan
 from neurodata.recipe import STORE_VERSION
-from neurodata.storage import Location, canonical_json, create, each, read_if_there, size_if_there
+from neurodata.storage import Location, canonical_json, create, each, is_folder, read_if_there, size_if_there
 from neurodata.store import SampleRow, SchemeIndex, StoreHead, check_seal, parse, read_commit, seal
 
 # Hidden, and gone when the store is finished.
@@ -101,6 +102,11 @@ def read_plan(store: Location) -> PlanRecord:
     place = store / PLAN_RECORD
     raw = read_if_there(place)
     if raw is None:
+        if isinstance(store, Path) and not is_folder(store):
+            raise StoreNotFoundError(
+                f"{store}: no such folder, nor a dataset of that name (`neurodata datasets`): give the folder that the "
+                "jobs printed, or the arguments of `neurodata prepare`"
+            )
         raise StoreNotFoundError(
             f"{store}: no plan of a job array there ({PLAN_RECORD} is missing): give the arguments of "
             "`neurodata prepare` instead of the folder"

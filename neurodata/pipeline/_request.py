@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from neurodata.pipeline._shared_hashes import SharedHashes
 from neurodata.progress import Progress, silent
 from neurodata.recipe import Recipe
 from neurodata.steps import ArraySpec
-from neurodata.storage import Location, cache_root, search_roots
+from neurodata.storage import Location, cache_root, require_writable, search_roots
 from neurodata.storage import locate as find_location
 from neurodata.store import StoreReader
 
@@ -111,11 +111,15 @@ def prepare_recipe(
     root = cache_root(cache)
     dataset = recipe.dataset
     published = request == SourceRequest()
+    # Before files are fetched and hashed, which may take hours: whether stores can be looked for and kept here.
+    found = find_stores(recipe, search_roots(root)).stores
+    if force or not found:
+        require_writable(root / "stores" / dataset.name)
     # The identity of published files is known without having them.
-    if published and not force and (path := _finished(recipe, sources_id(dataset.sources), root)):
+    if published and not force and (path := _of_source(found, sources_id(dataset.sources))):
         return Prepared(path, reused=True)
     plan = _plan(recipe, request, cache, progress)
-    if not force and (path := _finished(recipe, plan.head.source_id, root)):
+    if not force and (path := _of_source(find_stores(recipe, search_roots(root)).stores, plan.head.source_id)):
         return Prepared(path, reused=True)
     path = build_store(plan, root / "stores", make_executor, force=force, progress=progress, on_wait=on_wait)
     return Prepared(path, reused=False)
@@ -217,6 +221,5 @@ def _plan(
     return make_plan(recipe, located, progress, hashing)
 
 
-def _finished(recipe: Recipe, source_id: str, root: Location) -> Location | None:
-    stores = find_stores(recipe, search_roots(root)).stores
+def _of_source(stores: Iterable[StoreReader], source_id: str) -> Location | None:
     return next((store.path for store in stores if store.head.source_id == source_id), None)

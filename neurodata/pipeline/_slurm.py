@@ -55,15 +55,7 @@ def slurm_jobs(
     StorageError
         When there is no Slurm here, or it refuses the jobs; when a job died, in the results of its calls.
     """
-    try:
-        submitit = import_module("submitit")
-    except ImportError as error:
-        raise MissingExtraError(
-            'slurm: jobs are sent by submitit: pip install "neurodata-pipeline[slurm]"; or send a job array of '
-            "your own with `neurodata prepare --shard I/N`, and `neurodata finalise` after it"
-        ) from error
-    if cluster == "slurm" and shutil.which("sbatch") is None:
-        raise StorageError("slurm: there is no `sbatch` here; run this on a node that sends jobs")
+    submitit = require_slurm(cluster)
     logs = folder / secrets.token_hex(4)
     backend = submitit.AutoExecutor(folder=logs, cluster=cluster)
     _set_options(backend, {"name": "neurodata", "timeout_min": TIMEOUT_MIN} | dict(options or {}), jobs, cluster)
@@ -73,6 +65,31 @@ def slurm_jobs(
     finally:
         executor.shutdown()
     shutil.rmtree(logs, ignore_errors=True)
+
+
+def require_slurm(cluster: str = "slurm") -> Any:
+    """The library submitit; what can be known to be wrong before there is work to do.
+
+    Raises
+    ------
+    MissingExtraError
+        When it is not installed.
+    StorageError
+        When there is no Slurm here.
+    """
+    try:
+        submitit = import_module("submitit")
+    except ImportError as error:
+        raise MissingExtraError(
+            'slurm: jobs are sent by submitit: pip install "neurodata-pipeline[slurm]"; or send a job array of '
+            "your own with `neurodata prepare --shard I/N`, and `neurodata finalise` after it"
+        ) from error
+    if cluster == "slurm" and shutil.which("sbatch") is None:
+        raise StorageError(
+            "slurm: there is no `sbatch` here; run this on a node that sends jobs, or try it with "
+            "--slurm-option cluster=local"
+        )
+    return submitit
 
 
 def _set_options(backend: Any, options: dict[str, Any], jobs: int, cluster: str) -> None:

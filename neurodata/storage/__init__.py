@@ -38,6 +38,7 @@ from neurodata.storage._objects import folders_in as folders_in
 from neurodata.storage._objects import list_below as list_below
 from neurodata.storage._objects import move_to as move_to
 from neurodata.storage._objects import read_if_there as read_if_there
+from neurodata.storage._objects import require_writable as require_writable
 from neurodata.storage._objects import size_if_there as size_if_there
 from neurodata.storage._objects import write_to as write_to
 from neurodata.storage._objects import writing_to as writing_to

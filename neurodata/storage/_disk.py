@@ -84,6 +84,15 @@ def require_space(folder: Path, needed_bytes: int, what: str) -> None:
         )
 
 
+def require_writable_folder(folder: Path) -> None:
+    """Raise StorageError where files cannot be made in a folder, nor the folder itself where it is not there yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not is_folder(there):
+        raise cannot("write", folder, OSError(errno.ENOTDIR, ""))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise cannot("write", folder, OSError(errno.EACCES, ""))
+
+
 def is_file(path: Path) -> bool:
     """Whether a file is there and may be looked at; `Path.is_file` raises where a folder above may not be entered."""
     return os.path.isfile(path)  # noqa: PTH113

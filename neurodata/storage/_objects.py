@@ -11,12 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from neurodata.errors import StorageError
 from neurodata.storage._access import read_bytes
-from neurodata.storage._disk import WRITE_ERRNOS, cannot, is_folder, new_file, sync, sync_folder
+from neurodata.storage._disk import (
+    WRITE_ERRNOS,
+    cannot,
+    is_folder,
+    new_file,
+    require_writable_folder,
+    sync,
+    sync_folder,
+)
 from neurodata.storage._files import temporary_beside, writing
 from neurodata.storage._location import Location, RemotePath
 from neurodata.storage._remote import AT_ONCE, call, filesystem
@@ -46,7 +55,7 @@ def writing_to(location: Location) -> Iterator[BinaryIO]:
     with _temporary(location) as file:
         yield file
         file.flush()
-        call(location, "put_file", file.name, location.url, size_bytes=file.tell())
+        _send(location, "put_file", file.name, location.url, size_bytes=file.tell())
 
 
 def write_to(location: Location, data: bytes) -> None:
@@ -55,7 +64,7 @@ def write_to(location: Location, data: bytes) -> None:
         with writing(location) as file:
             file.write(data)
     else:
-        call(location, "pipe_file", location.url, data, size_bytes=len(data))
+        _send(location, "pipe_file", location.url, data, size_bytes=len(data))
 
 
 def create(location: Location, data: bytes) -> bool:
@@ -69,11 +78,24 @@ def create(location: Location, data: bytes) -> bool:
     if isinstance(location, Path):
         return _create_file(location, data)
     try:
-        call(location, "pipe_file", location.url, data, mode="create")
+        _send(location, "pipe_file", location.url, data, mode="create")
     except FileExistsError:
         # The answer to an attempt that arrived may have got lost.
         return read_if_there(location) == data
     return True
+
+
+def require_writable(location: Location) -> None:
+    """Raise StorageError where files cannot be made in a folder, which need not be there yet.
+
+    Behind a URL an empty file is written, and deleted again.
+    """
+    if isinstance(location, RemotePath):
+        probe = location / f".{uuid4().hex}.tmp"
+        write_to(probe, b"")
+        delete(probe)
+    else:
+        require_writable_folder(location)
 
 
 def read_if_there(location: Location) -> bytes | None:
@@ -194,6 +216,14 @@ def each(location: Location, function: Callable[[T], Result], items: Iterable[T]
         return [function(item) for item in items]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="neurodata-requests") as threads:
         return list(threads.map(function, items))
+
+
+def _send(location: RemotePath, method: str, *arguments: Any, **options: Any) -> None:
+    """`call` of a method that writes: that something is not there is said of the bucket, as folders need not be."""
+    try:
+        call(location, method, *arguments, **options)
+    except FileNotFoundError as error:
+        raise StorageError(f"{location}: cannot be written: {error or 'its bucket is not there'}") from error
 
 
 def _create_file(path: Path, data: bytes) -> bool:

@@ -78,3 +78,33 @@ def test_names_that_the_terminal_has_no_letters_for_are_listed(tmp_path: Path, e
     assert done.returncode == 0, done.stderr
     listed = [line.split()[-1] for line in done.stdout.splitlines()]
     assert listed == ([b"caf\xe9", "µ".encode()] if encoding.startswith("utf") else [b"caf\\udce9", b"\\xb5"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("prepare", "n-mnist", "--twin", "--cache", "memory://lab"), "add --executor threads"),
+        (("cache", "mv", "n-mnist/n-mnist-0123456789ab", "s3://lab/neurodata"), "stores are moved between folders"),
+        (("import", "PLACE", "--layout", "events"), "is not one of 'dense', 'sparse'"),
+        (("cache", "rm", "STORE", "--yes", "--cache", "PLACE"), "(another root: --cache ROOT)"),
+        (("finalise", "n-mnits"), "n-mnits: no such folder, nor a dataset of that name"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_the_way_out(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    places = {"PLACE": tmp_path / "else", "STORE": tmp_path / "stores" / "n-mnist" / "n-mnist-0123456789ab"}
+    for place in places.values():
+        place.mkdir(parents=True)
+    done = run(*(places.get(word, word) for word in words))
+    assert done.returncode in (1, 2)
+    # What is wrong with an option is framed, and broken into lines.
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert message.replace("ROOT", str(tmp_path)) in said
+    assert "Traceback" not in done.stderr
+
+
+def test_recipes_that_are_the_same_are_not_said_to_make_the_same_store(tmp_path: Path) -> None:
+    done = run("why", "n-mnist", "n-mnist --T 10")
+    assert done.returncode == 0, done.stderr
+    assert "nothing differs between n-mnist and n-mnist --T 10 as recipes; source files" in done.stderr
+    store = neurodata.prepare("n-mnist", T=2, twin=True, twin_size=20, cache=tmp_path).path
+    assert f"nothing differs between {store} and {store}\n" in run("why", str(store), str(store)).stderr

@@ -165,7 +165,7 @@ def test_a_twin_has_as_many_samples_as_asked_and_maps_of_what_moves(root: Path) 
 
 def test_rectified_events_by_hand(root: Path, tmp_path: Path) -> None:
     camera = Path(DSEC.samples(root)[0].recording).parent
-    found = read_rectify_map(root / camera / "rectify_map.h5")
+    found = read_rectify_map(str(root / camera / "rectify_map.h5"))
     assert (found.shape, found.dtype) == ((480, 640, 2), np.float32)
     np.testing.assert_allclose(found[240, 320], [320, 240], atol=1e-4)
     sensor = Sensor(3, 2)

@@ -61,7 +61,7 @@ def test_windows_follow_each_other_and_what_is_left_is_in_none(folder: Path) -> 
 
 def test_the_last_window_may_end_with_the_recording(folder: Path) -> None:
     assert len(intervals(cut(folder, window_us=19_951), "a/r0.es")) == 1
-    with pytest.raises(RecipeError, match="no recording has a window"):
+    with pytest.raises(RecipeError, match="no recording has a window of window_us=19952: state"):
         cut(folder, window_us=19_952)
 
 

@@ -87,6 +87,8 @@ def test_an_executor_that_calls_the_work_back_is_an_error_that_says_so(
         ({"kind": "threads", "scheduler": "tcp://head:1"}, "add --executor dask"),
         ({"kind": "dask", "slurm_options": {"mem_gb": 4}}, "add --executor slurm"),
         ({"kind": "dask", "scheduler": "tcp://head:1", "workers": 2}, "has workers of its own"),
+        ({"kind": "dask", "scheduler": "tcp://head"}, "expected the address of a Dask scheduler"),
+        ({"kind": "dask", "scheduler": "file:///head:1"}, "expected the address of a Dask scheduler"),
     ],
 )
 def test_arguments_of_another_executor_are_refused(arguments: dict[str, Any], words: str) -> None:
@@ -96,11 +98,11 @@ def test_arguments_of_another_executor_are_refused(arguments: dict[str, Any], wo
 
 @pytest.mark.parametrize(("name", "extra"), [("distributed", "dask"), ("submitit", "slurm")])
 def test_a_missing_library_names_its_extra(
-    source: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, extra: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, extra: Any
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=rf"neurodata-pipeline\[{extra}\]"):
-        prepare_with(executor_maker(extra, slurm_folder=tmp_path), recipe, source, tmp_path)
+        executor_maker(extra, slurm_folder=tmp_path)  # before any file is hashed
 
 
 def test_the_command_takes_threads_and_refuses_what_does_not_fit(source: Path, recipe: Path, tmp_path: Path) -> None:

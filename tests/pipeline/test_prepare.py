@@ -219,6 +219,11 @@ def test_arguments_that_cannot_be_used_are_our_errors(arguments: dict[str, Any])
         neurodata.prepare("dvs-gesture", **arguments)
 
 
+def test_an_object_that_is_no_dataset_is_refused_with_the_way_to_make_it_one() -> None:
+    with pytest.raises(RecipeError, match=r"\[1, 2\]: not a dataset.*neurodata\.adapters\.torch\.source"):
+        neurodata.prepare([1, 2], T=4)  # type: ignore[arg-type]
+
+
 def test_a_partial_store_is_only_served_when_asked_for(source: Path) -> None:
     store = neurodata.prepare("dvs-gesture", T=4, source=source)
     assert "-partial-" in store.path.name
@@ -267,6 +272,7 @@ def test_a_cache_that_is_a_file_is_an_error_not_a_traceback(source: Path, tmp_pa
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert str(tmp_path / "file") in done.stderr
+    assert "hash source files" not in done.stderr, "hours, perhaps, before it is told"
 
 
 def test_prepare_works_in_a_script_without_a_main_guard(source: Path, tmp_path: Path) -> None:

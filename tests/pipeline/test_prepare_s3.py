@@ -149,3 +149,16 @@ def test_shares_and_finalise_bear_errors_and_lost_answers(
     Told.fault = staticmethod(lambda method, path: None)
     assert files_at(store.path) == expected
     assert verify(store.path, deep=True).ok
+
+
+def test_a_bucket_that_is_not_there_is_named_before_files_are_hashed(source: Path, bucket: str) -> None:
+    stages: list[str] = []
+    with pytest.raises(StorageError, match=r"s3://no-such-bucket/lab/.*bucket does not exist"):
+        neurodata.prepare(
+            "dvs-gesture",
+            T=4,
+            source=source,
+            cache="s3://no-such-bucket/lab",
+            progress=lambda stage, done, total, unit: stages.append(stage),
+        )
+    assert stages == []

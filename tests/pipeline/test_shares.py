@@ -95,6 +95,8 @@ def test_a_job_that_follows_another_plan_is_stopped(chosen: Recipe, source: Path
     record.unlink()
     with pytest.raises(StoreNotFoundError, match="no plan of a job array"):
         finalise_folder(folder)
+    with pytest.raises(StoreNotFoundError, match="no such folder, nor a dataset of that name"):
+        finalise_folder("dvs-gestur")
     write_share(chosen, source, tmp_path, 2, 2)
     assert record.read_bytes() == whole
     assert verify(finalise_folder(folder), deep=True).ok
@@ -175,6 +177,9 @@ def test_jobs_and_what_comes_after_them_by_command(source: Path, recipe: Path, t
     done = command("finalise", first.stdout.strip())
     assert (done.returncode, done.stdout) == (0, first.stdout), done.stderr
     assert verify(done.stdout.strip(), deep=True).ok
+    late = command("prepare", *arguments, "--shard", "1/2")
+    assert (late.returncode, late.stdout) == (0, first.stdout)
+    assert "the store is finished already" in late.stderr
     for wrong in ((*arguments, "--shard", "3/2"), (*arguments, "--shard", "1/2", "--force")):
         assert command("prepare", *wrong).returncode == 2
     assert command("finalise", first.stdout.strip(), "--T", "4").returncode == 2
