@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -37,7 +38,8 @@ def dask_cluster(workers: int, scheduler: str | None = None) -> Iterator[Executo
     MissingExtraError, RecipeError
         As `require_dask`.
     StorageError
-        When nothing answers at the address, or a task has cost several workers their life.
+        When nothing answers at the address, a task has cost several workers their life, or workers of this machine died
+        that could not be started again. Where the scheduler is elsewhere, workers that come later are waited for.
     """
     distributed = require_dask(scheduler)
     with ExitStack() as stack:
@@ -55,7 +57,10 @@ def dask_cluster(workers: int, scheduler: str | None = None) -> Iterator[Executo
                 "name its address, such as tcp://head:8786, or none to use this machine"
             ) from error
         try:
-            yield stack.enter_context(borrowed(stack.enter_context(_DaskExecutor(client))))
+            executor = stack.enter_context(_DaskExecutor(client))
+            if scheduler is None:
+                stack.enter_context(_watched(executor, lambda: _has_workers(cluster)))
+            yield stack.enter_context(borrowed(executor))
         except distributed.KilledWorker as error:
             raise StorageError(
                 f"Dask workers died, and those that took over: {error}; finished shards are kept: run the same command "
@@ -89,28 +94,74 @@ class _DaskExecutor(Executor):
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._theirs: list[Any] = []
+        self._calls: list[tuple[Future[Any], Any]] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         ours: Future[Any] = Future()
         theirs = self._client.submit(fn, *args, pure=False, **kwargs)
-        self._theirs.append(theirs)
+        self._calls.append((ours, theirs))
         theirs.add_done_callback(partial(_pass_on, ours))
         return ours
 
+    def give_up(self, error: Exception) -> None:
+        """End all calls that have not ended."""
+        for ours, _ in self._calls:
+            _end(ours, error)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._client.cancel([theirs for theirs in self._theirs if not theirs.done()])
+        self._client.cancel([theirs for _, theirs in self._calls if not theirs.done()])
+
+
+@contextmanager
+def _watched(executor: _DaskExecutor, has_workers: Callable[[], bool]) -> Iterator[None]:
+    """End the calls when nobody is left to do them: Dask would wait for workers for ever."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(1.0):
+            if not has_workers():
+                executor.give_up(
+                    StorageError(
+                        "Dask's worker processes died and could not be started again (killed, or out of memory); "
+                        "finished shards are kept: run the same command again to go on, with fewer --workers if "
+                        "memory ran out"
+                    )
+                )
+                return
+
+    watcher = threading.Thread(target=watch, name="neurodata-dask", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+def _has_workers(cluster: Any) -> bool:
+    """Whether a process that starts a worker again, when it dies, has not given up."""
+    return any(nanny.status.name not in ("closing", "closed", "failed") for nanny in list(cluster.workers.values()))
 
 
 def _pass_on(ours: Future[Any], theirs: Any) -> None:
     """Give on how a call ended; the scheduler forgets it, or would have it done again when the worker dies later."""
-    if not ours.set_running_or_notify_cancel():
+    if ours.done() or not ours.set_running_or_notify_cancel():
         return
     if theirs.cancelled():
-        ours.set_exception(CancelledError())
+        _end(ours, CancelledError())
     elif (error := theirs.exception()) is not None:
-        ours.set_exception(error)
+        _end(ours, error)
     else:
-        result = theirs.result()
+        try:
+            result = theirs.result()
+        except Exception as lost:  # the result went with its worker, and none has made it again
+            _end(ours, lost)
+            return
         theirs.release()
-        ours.set_result(result)
+        with suppress(InvalidStateError):
+            ours.set_result(result)
+
+
+def _end(future: Future[Any], error: BaseException) -> None:
+    with suppress(InvalidStateError):
+        future.set_exception(error)

@@ -260,10 +260,14 @@ def killed_at_moments(place: Path, cache: Path, rng: random.Random, cluster: Any
 
 
 def kill_one(rng: random.Random, cluster: Any, within_s: float) -> int:
-    """Kill one of the cluster's workers that lives, as soon as there is one; how many were."""
+    """Kill one of the cluster's workers that are at work, as soon as there is one; how many were.
+
+    One that is killed while it starts is not started again by Dask.
+    """
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        living = [nanny.process.pid for nanny in cluster.workers.values() if nanny.process and nanny.process.pid]
+        at_work = set(cluster.scheduler.workers)
+        living = [nanny.process.pid for nanny in cluster.workers.values() if nanny.worker_address in at_work]
         if living:
             os.kill(rng.choice(living), signal.SIGKILL)
             return 1

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,19 @@ class TestDask:
         assert run.returncode == 130, notes
         assert "Traceback" not in notes
         assert len(neurodata.prepare("dvs-gesture", recipe=recipe, source=source, cache=tmp_path / "cache")) == 180
+
+    def test_workers_of_this_machine_that_cannot_be_started_again_end_the_run(self) -> None:
+        """Dask gives up a worker that dies while it starts, and would wait for others for ever."""
+        before = set(active_children())
+        with dask_cluster(1) as executor:
+            future = executor.submit(time.sleep, 60)
+            deadline = time.monotonic() + 60
+            while not future.done() and time.monotonic() < deadline:
+                for worker in set(active_children()) - before:
+                    worker.kill()
+                time.sleep(0.05)
+            with pytest.raises(StorageError, match="could not be started again"):
+                future.result(timeout=0)
 
     def test_what_a_worker_finished_is_not_done_again_when_it_dies(self, tmp_path: Path) -> None:
         import distributed
