@@ -85,7 +85,8 @@ def repair_store(
     The shards that are damaged are encoded anew beside the store, which may be behind a URL that can be written to.
     Each file replaces the damaged one when it has the sha256 that the manifest states; until then nothing of the store
     is touched, and who reads it is not disturbed. What a killed repair had finished is used by the next one. A store
-    whose manifest itself is damaged is finished anew from its commit records.
+    whose manifest itself is damaged is finished anew from its commit records. Published files and twins are looked for
+    in the cache root that the store lies in, unless `cache` names another one.
 
     Raises
     ------
@@ -148,7 +149,8 @@ def _plan_again(
     recipe = stored_recipe(head.recipe_name, dataset, head.recipe)
     _require_same_recipe(path, head, recipe)
     request = _request(path, head, dataset, source, n_samples)
-    located = locate(dataset, cache, source=request.folder, twin=request.twin, progress=progress)
+    near = _root_of(path) if cache is None else cache
+    located = locate(dataset, near, source=request.folder, twin=request.twin, progress=progress)
     plan = make_plan(recipe, located, progress)
     # A folder may have been moved since: its name, by which the dataset goes, is no part of the identity.
     plan = replace(plan, head=replace(plan.head, dataset=head.dataset))
@@ -165,6 +167,14 @@ def _plan_again(
             f"{_anew(head)}"
         )
     return plan
+
+
+def _root_of(store: Location) -> str | Path | None:
+    """The cache root that a store lies in, whose downloads and twins it was made of; None: it lies somewhere else."""
+    stores = store.parent.parent
+    if stores.name != "stores":
+        return None
+    return stores.parent.url if isinstance(stores, RemotePath) else stores.parent
 
 
 def _dataset(head: StoreHead, source: SourceOfStore) -> Dataset:

@@ -191,7 +191,9 @@ def parse(raw: bytes, path: Location) -> Json:
     try:
         record = json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: not a whole JSON file ({error}): damaged; prepare again") from error
+        raise StoreError(
+            f"{path}: not a whole JSON file ({error}): damaged: `neurodata repair` the store, or prepare again"
+        ) from error
     if not isinstance(record, dict):
         raise StoreError(f"{path}: holds a JSON {type(record).__name__}; expected an object")
     return record
@@ -203,7 +205,8 @@ def check_seal(record: Json, name: str, path: Location) -> None:
     expected = _hash(rest)
     if record.get(name) != expected:
         raise StoreError(
-            f"{path}: says {name} {record.get(name)}, but its content has {expected}: damaged or edited; prepare again"
+            f"{path}: says {name} {record.get(name)}, but its content has {expected}: damaged or edited: "
+            "`neurodata repair` the store, or prepare again"
         )
 
 

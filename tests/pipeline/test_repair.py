@@ -67,6 +67,18 @@ def test_a_whole_store_is_left_alone_and_needs_no_source(store: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == before
 
 
+def test_the_files_are_looked_for_in_the_root_that_the_store_lies_in(tmp_path: Path) -> None:
+    path = neurodata.prepare("n-mnist", T=2, twin=4, cache=tmp_path / "lab").path
+    assert isinstance(path, Path)
+    whole = tree(path)
+    flip(next(path.glob("data.zarr/*/*/0/c/0")))
+    before = set((tmp_path / "lab").rglob("*"))
+    repair(path)
+    assert tree(path) == whole
+    assert set((tmp_path / "lab").rglob("*")) == before
+    assert not (neurodata.storage.cache_root() / "downloads").exists()
+
+
 def test_damage_of_every_kind_is_undone_and_only_damaged_shards_are_encoded(
     store: Path, source: Path, shard_of: dict[int, Path]
 ) -> None:
