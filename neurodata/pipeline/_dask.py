@@ -154,8 +154,8 @@ def _pass_on(ours: Future[Any], theirs: Any) -> None:
     else:
         try:
             result = theirs.result()
-        except Exception as lost:  # the result went with its worker, and none has made it again
-            _end(ours, lost)
+        except Exception:  # the scheduler ended before it could be had
+            _end(ours, CancelledError())
             return
         theirs.release()
         with suppress(InvalidStateError):
